@@ -1,0 +1,137 @@
+"""Targets: from what a user writes on the command line to a factory that can be called anywhere.
+
+A target is carried to worker processes as its specification, a text, and resolved in each of them;
+a factory that has no such text (a function given to the pytest door) is carried as it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from onewinner.contract import Capabilities
+
+if TYPE_CHECKING:
+    from onewinner.clock import Clock
+    from onewinner.contract import Backend, Connect
+
+BUILT_IN: Final[dict[str, str]] = {
+    "memory": "onewinner.stores.memory:connect",
+    "sqlite": "onewinner.stores.sqlite:connect",
+    "diskcache": "onewinner.adapters.diskcache:connect",
+}
+
+
+class TargetError(Exception):
+    """The target cannot be had: what was given, why it cannot be, what to do instead (exit 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A store under test: its name in reports, and how any process gets its factory.
+
+    `given` is the factory itself where it has no name, else None.
+    `location` is the address given with `--location`, else None: the kit then makes a directory.
+    """
+
+    name: str
+    given: Connect | None = None
+    location: str | None = None
+
+    def connect(self, location: str, clock: Clock) -> Backend:
+        """Call the factory and hold what it answers against the interface.
+
+        Raises TargetError where the factory cannot be found, raises, or answers something that is
+        not a backend.
+        """
+        factory = self.given or resolve(self.name)
+        try:
+            backend = factory(location, clock=clock)
+        except Exception as error:
+            raise TargetError(
+                f"target {self.name}: connect({location!r}, clock=...) raised "
+                f"{type(error).__name__}: {error}; a factory must answer a Backend"
+            ) from error
+        _require_backend(self.name, backend)
+        return backend
+
+
+def resolve(spec: str) -> Connect:
+    """Answer the factory that `spec` names.
+
+    Raises TargetError: unknown name, module that cannot be imported, attribute that is missing or
+    cannot be called.
+    """
+    kind, colon, rest = spec.partition(":")
+    if spec in BUILT_IN:
+        return _import(spec, BUILT_IN[spec])
+    if colon and kind == "python":
+        return _import(spec, rest)
+    if colon and kind == "mutant":
+        return _mutant(spec, rest)
+    raise TargetError(
+        f"target {spec!r} is unknown: use a built-in name ({', '.join(sorted(BUILT_IN))}), "
+        f"python:package.module:connect, or mutant:NAME"
+    )
+
+
+def _import(spec: str, path: str) -> Connect:
+    module_name, colon, attribute = path.partition(":")
+    if not colon or not module_name or not attribute:
+        raise TargetError(f"target {spec!r}: write python:package.module:connect")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:
+        raise TargetError(
+            f"target {spec!r}: importing {module_name} raised {type(error).__name__}: {error}; "
+            f"run from the directory that holds it, or install it"
+        ) from error
+    for name in attribute.split("."):
+        found = getattr(found, name, None)
+    if not callable(found):
+        raise TargetError(
+            f"target {spec!r}: {module_name} has no callable {attribute!r}; "
+            f"define connect(location, *, clock) there"
+        )
+    return cast("Connect", found)
+
+
+def _mutant(spec: str, name: str) -> Connect:
+    from onewinner.mutants import MUTANTS
+
+    if name not in MUTANTS:
+        import difflib
+
+        near = difflib.get_close_matches(name, MUTANTS, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(sorted(MUTANTS))}"
+        raise TargetError(f"target {spec!r}: no mutant has that name; {hint}")
+    return MUTANTS[name].connect
+
+
+def _require_backend(name: str, backend: Any) -> None:
+    wrong = [
+        f"its {attribute} is missing or cannot be called"
+        for attribute in ("open", "close")
+        if not callable(getattr(backend, attribute, None))
+    ]
+    capabilities = getattr(backend, "capabilities", None)
+    if not isinstance(capabilities, Capabilities):
+        wrong.append(f"its capabilities are {capabilities!r}, not onewinner.Capabilities(...)")
+    elif "sweep_expired" in capabilities.operations and not callable(
+        getattr(backend, "sweep_expired", None)
+    ):
+        wrong.append(
+            "it declares sweep_expired and has no such method; add it or declare "
+            "Capabilities(...).without('sweep_expired')"
+        )
+    if wrong:
+        raise TargetError(
+            f"target {name}: connect answered {type(backend).__name__}, which is not a Backend: "
+            + "; ".join(wrong)
+        )

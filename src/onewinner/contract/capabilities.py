@@ -1,0 +1,106 @@
+"""What a store declares about itself, and the limit profiles of the contract.
+
+Declared once, by the adapter. An undeclared capability makes its clauses `n/a` and caps the level;
+a declared one that is refused or ignored is a failure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Final, Literal
+
+OPERATIONS: Final = frozenset(
+    {
+        "register",
+        "register_if_absent",
+        "lookup",
+        "consume",
+        "delete",
+        "entries",
+        "clear",
+        "sweep_expired",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The limits of one generation of the contract (contract 3 and 5); sizes are UTF-8 bytes.
+
+    `plugin_row_cap` is the number of live rows a plugin may hold over all its namespaces, None for
+    no cap. `cap_policy` says what an insert at that cap does: fail with `LIMIT_EXCEEDED`, or evict
+    the plugin's oldest row.
+    """
+
+    name: str = "base"
+    plugin_row_cap: int | None = 1_000
+    cap_policy: Literal["reject", "evict-oldest"] = "reject"
+    max_key_bytes: int = 512
+    max_namespace_bytes: int = 128
+    max_value_bytes: int = 65_536
+    max_value_depth: int = 64
+
+
+BASE: Final = Profile()
+NEWER: Final = Profile(
+    name="newer", plugin_row_cap=50_000, cap_policy="evict-oldest", max_value_bytes=1_048_576
+)
+PROFILES: Final = {profile.name: profile for profile in (BASE, NEWER)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a store offers. `Capabilities()` promises the whole contract; turn off what it lacks.
+
+    Attributes:
+        scope: `process` where parallel processes may share a location, `thread` where the data
+            lives in one process.
+        durable: rows survive closing the last handle (DUR-1).
+        virtual_clock: the store takes "now" from the clock it was connected with, and from
+            nowhere else; the kit then tests every TTL exactly and without waiting.
+        operations: the operations the store has, by their contract names (`OPERATIONS`).
+        ttl_unit_ms: the resolution of a TTL in milliseconds; None where there is no TTL.
+        eviction: `oldest` where `max_entries` is enforced by evicting the oldest row; None where
+            the store ignores `max_entries`.
+        plugin_row_cap: live rows a plugin may hold over all its namespaces; None for no cap.
+        profile: which generation of the other limits applies (see `limits`).
+        handle_scope: `process` where threads may share one handle, `thread` where each thread
+            needs a connection of its own.
+        validates_input: the store refuses what section 5 refuses, and trims keys.
+    """
+
+    scope: Literal["process", "thread"] = "process"
+    durable: bool = True
+    virtual_clock: bool = False
+    operations: frozenset[str] = OPERATIONS
+    ttl_unit_ms: int | None = 1
+    eviction: Literal["oldest"] | None = "oldest"
+    plugin_row_cap: int | None = 1_000
+    profile: Profile = BASE
+    handle_scope: Literal["process", "thread"] = "process"
+    validates_input: bool = True
+
+    def __post_init__(self) -> None:
+        unknown = frozenset(self.operations) - OPERATIONS
+        if unknown:
+            raise ValueError(
+                f"Capabilities(operations=...) names {sorted(unknown)}, which the contract does not "
+                f"know; choose from {sorted(OPERATIONS)}"
+            )
+        if self.scope not in ("process", "thread"):
+            raise ValueError(f"Capabilities(scope={self.scope!r}): use 'process' or 'thread'")
+        if self.eviction not in ("oldest", None):
+            raise ValueError(f"Capabilities(eviction={self.eviction!r}): use 'oldest' or None")
+        if self.ttl_unit_ms is not None and self.ttl_unit_ms < 1:
+            raise ValueError(f"Capabilities(ttl_unit_ms={self.ttl_unit_ms!r}): use 1, 1000 or None")
+        object.__setattr__(self, "operations", frozenset(self.operations))
+
+    @property
+    def limits(self) -> Profile:
+        """The profile, with the declared row cap in place of the profile's own."""
+        return dataclasses.replace(self.profile, plugin_row_cap=self.plugin_row_cap)
+
+    def without(self, *operations: str) -> Capabilities:
+        """Answer the same capabilities less some operations."""
+        return dataclasses.replace(self, operations=self.operations - set(operations))

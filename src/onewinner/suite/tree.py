@@ -1,0 +1,173 @@
+"""The result tree: the one value that every report is written from."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from onewinner.contract.clauses import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from onewinner.contract.clauses import Clause, Level
+
+SCHEMA_VERSION = 1
+
+Evidence: TypeAlias = "Mapping[str, int | float | str]"
+
+
+class Status(enum.IntEnum):
+    """What is known of a clause or a check; of several the worst counts.
+
+    `NA`: the capability is not declared. `UNTESTED`: declared, but not exercised enough to say.
+    `ERROR`: the check could not be carried out (the target died, hung or broke its interface).
+    """
+
+    NA = 0
+    PASS = 1
+    XFAIL = 2
+    UNTESTED = 3
+    FAIL = 4
+    ERROR = 5
+
+    @property
+    def label(self) -> str:
+        """The status as reports spell it."""
+        return "n/a" if self is Status.NA else self.name.lower()
+
+
+class ExitCode(enum.IntEnum):
+    """What the command answers to the shell; pytest's numbers where the meaning is the same."""
+
+    CONFORMS = 0
+    VIOLATION = 1
+    INTERRUPTED = 2
+    INTERNAL_ERROR = 3
+    USAGE = 4
+    NOTHING_RAN = 5
+    INCONCLUSIVE = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A clause that was seen broken.
+
+    `summary` is one sentence of what happened, `happened` the operations with their times, one a
+    line, `why` the sentence that says which rule this breaks, `script` a Python program that shows
+    it (empty where a race cannot be put into one), `reproduce` the command that runs the check
+    again.
+    """
+
+    clause: str
+    summary: str
+    happened: tuple[str, ...]
+    why: str
+    script: str = ""
+    reproduce: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What one check found out about one clause; `evidence` counts what was exercised."""
+
+    check: str
+    clause: str
+    status: Status
+    reason: str = ""
+    evidence: Evidence = field(default_factory=dict)
+    violation: Violation | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClauseResult:
+    """A clause with all that its checks found; the worst status counts."""
+
+    clause: Clause
+    checks: tuple[CheckResult, ...] = ()
+    missing: str | None = None
+
+    @property
+    def status(self) -> Status:
+        """`n/a` where a declaration is missing, `untested` where no check reported."""
+        if self.missing is not None:
+            return Status.NA
+        return max((check.status for check in self.checks), default=Status.UNTESTED)
+
+    @property
+    def reason(self) -> str:
+        """Why the status is what it is, in the words of the check that decided it."""
+        if self.missing is not None:
+            return self.missing
+        if not self.checks:
+            return "no check ran"
+        return max(self.checks, key=lambda check: check.status).reason
+
+    @property
+    def violation(self) -> Violation | None:
+        """The first violation seen, if any."""
+        return next((c.violation for c in self.checks if c.violation is not None), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One run of the gate against one target."""
+
+    target: str
+    level: Level
+    clauses: tuple[ClauseResult, ...]
+    capabilities: Mapping[str, Any]
+    seed: int
+    budget_s: float
+    started: str
+    seconds: float
+    cores: int
+    versions: Mapping[str, str]
+    stopped_early: bool = False
+    interrupted: bool = False
+
+    @property
+    def status(self) -> Status:
+        """The worst status of all clauses that were judged."""
+        return max((clause.status for clause in self.clauses), default=Status.NA)
+
+    @property
+    def reached(self) -> Level | None:
+        """The highest level whose clauses all hold, at most the one asked for."""
+        best: Level | None = None
+        for level in LEVELS[: LEVELS.index(self.level) + 1]:
+            own = [c for c in self.clauses if c.clause.level == level]
+            if not own or max(c.status for c in own) > Status.XFAIL:
+                break
+            if all(c.status is Status.NA for c in own):
+                break
+            best = level
+        return best
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The answer to the shell."""
+        statuses = [clause.status for clause in self.clauses]
+        ran = [status for status in statuses if status is not Status.NA]
+        match worst(statuses):
+            case _ if self.interrupted:
+                return ExitCode.INTERRUPTED
+            case _ if not ran:
+                return ExitCode.NOTHING_RAN
+            case Status.FAIL | Status.ERROR:
+                return ExitCode.VIOLATION
+            case Status.UNTESTED:
+                return ExitCode.INCONCLUSIVE
+            case _:
+                return ExitCode.CONFORMS
+
+    def count(self, status: Status) -> int:
+        """Answer how many clauses have this status."""
+        return sum(clause.status is status for clause in self.clauses)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Answer the status that counts of several."""
+    return max(statuses, default=Status.NA)
