@@ -57,13 +57,14 @@ class Clause:
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say which declaration is missing for this clause to apply, or None where it applies."""
         for need in self.needs:
-            reason = _missing(need, capabilities)
+            reason = missing_need(need, capabilities)
             if reason is not None:
                 return reason
         return None
 
 
-def _missing(need: str, capabilities: Capabilities) -> str | None:
+def missing_need(need: str, capabilities: Capabilities) -> str | None:
+    """Say why a need is not met (see `Clause.needs`), or None where it is."""
     declared = {
         "ttl": capabilities.ttl_unit_ms is not None,
         "eviction": capabilities.eviction is not None,

@@ -24,7 +24,7 @@ def canonical(value: Any) -> str:
 
 
 def _normal(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
         return {key: _normal(member) for key, member in value.items()}

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from onewinner.adapters.targets import Target
     from onewinner.contract.clauses import Level
-    from onewinner.suite.tree import RunResult
 
 
 class UsageError(Exception):

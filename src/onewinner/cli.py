@@ -1,0 +1,353 @@
+"""The command line: `onewinner verify TARGET`, `smoke TARGET` and `list`.
+
+Results go to standard output, progress and errors to standard error. The exit code is the verdict
+(`suite.tree.ExitCode`): 0 is answered only where the target conforms. What is heavy is imported
+where it is needed, so that `onewinner --help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from onewinner.contract.clauses import CLAUSES, LEVELS, by_level, select
+from onewinner.suite.tree import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+    from typing import TextIO
+
+    from onewinner.adapters.targets import Target
+    from onewinner.suite.tree import RunResult
+
+_EPILOG: Final = """\
+TARGET is a built-in store (sqlite, memory, ...), python:package.module:connect,
+or mutant:NAME, one of the kit's own broken stores.
+
+exit codes: 0 conforms; 1 violated; 2 interrupted; 3 internal error; 4 usage, or
+the target could not start; 5 nothing ran; 7 inconclusive
+"""
+_UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was told to stop by a signal other than the keyboard's."""
+
+
+class _Unusable(Exception):  # noqa: N818 - never seen outside this module
+    """The request cannot be carried out (exit 4)."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and answer the exit code; no error of any kind is left to the caller."""
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as stop:  # after --help, --version or a usage error
+        return int(stop.code or 0)
+    try:
+        with _signals_interrupt():
+            code: ExitCode = args.command(args)
+    except KeyboardInterrupt as stop:
+        print(f"onewinner: interrupted ({_cause(stop)}); there is no verdict", file=sys.stderr)
+        code = ExitCode.INTERRUPTED
+    except _Unusable as error:
+        _complain(str(error))
+        code = ExitCode.USAGE
+    except Exception as error:
+        code = _internal_error(error)
+    return int(code)
+
+
+def duration(given: str) -> float:
+    """Answer the seconds of a text such as `60s`, `2m`, `500ms` or `45`; ValueError where none."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", given.strip())
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"{given!r} is no duration; write 60s, 2m, 500ms or a number of seconds")
+    return seconds
+
+
+def seed_number(given: str) -> int:
+    """Answer the seed of a decimal or `0x` text; ValueError where it is not one or negative."""
+    try:
+        number = int(given, 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**64:
+        raise ValueError(f"{given!r} is no seed; write a whole number below 2**64, or 0x and hex")
+    return number
+
+
+def verify(args: argparse.Namespace) -> ExitCode:
+    """Judge a target clause by clause and write every report that was asked for."""
+    from onewinner.report import console, progress, terminal
+    from onewinner.suite import engine
+
+    with _reports(args) as write_reports:
+        options = engine.Options(
+            level=args.level,
+            budget_s=args.budget or engine.Options().budget_s,
+            seed=args.seed,
+            select=tuple(args.select),
+            stop_at_first=args.stop_at_first,
+        )
+        with progress.shown(sys.stderr, quiet=args.quiet) as listener:
+            result = _judged(
+                args, lambda target: engine.verify(target, options, on_progress=listener)
+            )
+        _say(console.render(result, terminal.of(sys.stdout)))
+        write_reports(result)
+    return ExitCode(result.exit_code)
+
+
+def smoke(args: argparse.Namespace) -> ExitCode:
+    """Judge the adapter alone: it must connect, win one claim and refuse one."""
+    from onewinner.report import console, terminal
+    from onewinner.suite import engine
+
+    found = _judged(args, engine.smoke)
+    _say(console.render_smoke(found, terminal.of(sys.stdout)))
+    return ExitCode.CONFORMS if found.ok else ExitCode.VIOLATION
+
+
+def list_clauses(args: argparse.Namespace) -> ExitCode:
+    """Show the clauses of the contract with level, severity and needs."""
+    clauses = by_level(args.level) if args.level else tuple(CLAUSES.values())
+    if args.json:
+        import json
+
+        from onewinner.report.json import clause_as_dict
+        from onewinner.suite.tree import SCHEMA_VERSION
+
+        shown = [clause_as_dict(clause) for clause in clauses]
+        _say(json.dumps({"schema_version": SCHEMA_VERSION, "clauses": shown}, indent=2) + "\n")
+    else:
+        from onewinner.report import console, terminal
+
+        _say(console.render_list(clauses, terminal.of(sys.stdout)))
+    return ExitCode.CONFORMS
+
+
+def _judged(args: argparse.Namespace, judge: Callable[[Target], Any]) -> Any:
+    """Call the engine; what the user can put right becomes `_Unusable`."""
+    from onewinner.adapters.targets import Target, TargetError
+    from onewinner.suite.engine import UsageError
+
+    try:
+        return judge(Target(args.target, location=args.location))
+    except (TargetError, UsageError) as error:
+        raise _Unusable(str(error)) from error
+    except SystemExit as stop:
+        # Left alone, a target that calls sys.exit(0) would make the gate green.
+        raise _Unusable(
+            f"target {args.target}: it called sys.exit({stop.code!r}) while it was judged; a store "
+            f"must raise an error instead"
+        ) from stop
+
+
+@contextmanager
+def _reports(args: argparse.Namespace) -> Iterator[Callable[[RunResult], None]]:
+    """Open the report files before anything runs; the block gets the function that fills them.
+
+    Opening empties a file, so that the report of an earlier run cannot be taken for this one's.
+    """
+    from contextlib import ExitStack
+
+    from onewinner.report import json, junit
+
+    wanted = (("--json", args.json, json.dumps), ("--junitxml", args.junitxml, junit.dumps))
+    with ExitStack() as stack:
+        files: list[tuple[str, TextIO, Callable[[RunResult], str]]] = []
+        for option, path, dumps in wanted:
+            if path is not None:
+                files.append((path, stack.enter_context(_opened(option, path)), dumps))
+
+        def write(result: RunResult) -> None:
+            for path, file, dumps in files:
+                try:
+                    file.write(dumps(result))
+                    file.flush()
+                except OSError as error:
+                    raise _Unusable(f"the report {path} could not be written: {error}") from error
+
+        yield write
+
+
+def _opened(option: str, path: str) -> TextIO:
+    try:
+        return open(path, "w", encoding="utf-8")  # noqa: PTH123 - the caller closes it
+    except (OSError, ValueError) as error:
+        raise _Unusable(
+            f"{option} {path}: the file cannot be written ({error}); name a file in a directory "
+            f"that exists and that you may write to"
+        ) from error
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: through every clean-up on the way.
+
+    Only the first counts, so that a second does not end the clean-up that the first began.
+    """
+    came = False
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal came
+        if not came:
+            came = True
+            raise Interrupted(signal.Signals(number).name)
+
+    before: dict[signal.Signals, Any] = {}
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # What the caller ignores (nohup) stays ignored; None: not ours to replace.
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, stop)
+    except ValueError:  # not the main thread: signals go elsewhere
+        before.clear()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _cause(stop: KeyboardInterrupt) -> str:
+    return str(stop) if isinstance(stop, Interrupted) else "Ctrl-C"
+
+
+def _say(text: str) -> None:
+    """Write to standard output; a reader that has gone (`| head`) changes no verdict."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end; that must not fail either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(message: str) -> None:
+    from onewinner.report import text
+
+    print(f"onewinner: {text.printable(message)}", file=sys.stderr)
+
+
+def _internal_error(error: Exception) -> ExitCode:
+    import traceback
+
+    _complain(
+        f"internal error of onewinner: {type(error).__name__}: {error}; this says nothing about "
+        f"the target, please report it with the lines below"
+    )
+    traceback.print_exception(error)
+    return ExitCode.INTERNAL_ERROR
+
+
+# --- what can be asked ---------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors end with the usage exit code of the gate."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(int(ExitCode.USAGE), f"{self.prog}: {message}\n")
+
+
+class _Version(argparse.Action):
+    """Look the version up only when it is asked for: that takes as long as all the rest."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        import onewinner
+
+        print(f"onewinner {onewinner.__version__}")
+        parser.exit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="onewinner",
+        description="Judge a keyed store with an atomic claim, clause by clause.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _verify_parser(commands)
+    one = _command(commands, "smoke", smoke, "judge the adapter in seconds: one win, one refusal")
+    _target_arguments(one)
+    show = _command(commands, "list", list_clauses, "show the clauses, their levels and needs")
+    _level_argument(show, "only the clauses that a store must hold at this level")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _verify_parser(commands: Any) -> None:
+    parser = _command(commands, "verify", verify, "judge a store clause by clause")
+    _target_arguments(parser)
+    _level_argument(parser, "the highest level to judge (default: the highest that applies)")
+    parser.add_argument(
+        "--budget", metavar="TIME", type=_asked(duration), help="time for programs and races: 60s"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=_asked(seed_number), help="repeat the choices of a run: 0x51ab"
+    )
+    parser.add_argument(
+        "-k", dest="select", metavar="CLAUSE", action="append", default=[], type=_asked(_pattern),
+        help="judge only this clause or family; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "-x", dest="stop_at_first", action="store_true", help="stop at the first violation"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
+    parser.add_argument("--junitxml", metavar="FILE", help="write the result as JUnit XML")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], ExitCode], help_: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help_,
+        description=run.__doc__,
+        epilog=None if run is list_clauses else _EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _target_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", help="the store to judge, see below")
+    parser.add_argument("--location", metavar="URL", help="where a server listens")
+
+
+def _level_argument(parser: argparse.ArgumentParser, help_: str) -> None:
+    parser.add_argument("--level", choices=LEVELS, help=help_)
+
+
+def _pattern(given: str) -> str:
+    select(given)
+    return given
+
+
+def _asked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let argparse show what a ValueError says; it would show the function's name instead."""
+
+    def parsed(given: str) -> Any:
+        try:
+            return parse(given)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed

@@ -1,0 +1,35 @@
+"""Pure seeded streams of rounds: what the clients of a race do, and in which order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from onewinner.generator import limits, readers, vacancies
+from onewinner.generator.rounds import Call, Pass, Round, Shape, Sheet, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ("KINDS", "Call", "Pass", "Round", "Shape", "Step", "block")
+
+KINDS: Final[dict[str, Callable[[Sheet, int], Iterator[Round]]]] = {
+    "alone": vacancies.alone,
+    "claims": vacancies.claims,
+    "reclaims": vacancies.reclaims,
+    "consumers": vacancies.consumers,
+    "churn": vacancies.churn,
+    "first-opens": vacancies.first_opens,
+    "full": limits.full,
+    "row-cap": limits.row_cap,
+    "visible": readers.visible,
+    "snapshots": readers.snapshots,
+}
+
+
+def block(kind: str, shape: Shape, number: int, rounds: int) -> tuple[Round, ...]:
+    """Answer block `number` of the stream that `kind`, `shape` and its seed name.
+
+    The same arguments give the same rounds, in any process and on any machine. `rounds` is the
+    number wanted; a kind may answer fewer.
+    """
+    return tuple(KINDS[kind](Sheet(kind, shape, number), rounds))

@@ -1,0 +1,134 @@
+"""The words of the model: calls, rows, states and answers. All are values and can be hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from onewinner.contract import BASE, Absent, Profile
+
+if TYPE_CHECKING:
+    from onewinner.contract import Capabilities
+
+WHITE_SPACE: Final = " \t\r\n"
+EXACT_MS_MAX: Final = 2**53 - 1
+"""The largest time that every language represents exactly; a later expiry may be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The contract as far as one store declares it."""
+
+    limits: Profile = BASE
+    evicts: bool = True
+    validates: bool = True
+
+    @classmethod
+    def of(cls, capabilities: Capabilities) -> Rules:
+        """Answer the rules that a store with these capabilities is held to."""
+        return cls(
+            limits=capabilities.limits,
+            evicts=capabilities.eviction is not None,
+            validates=capabilities.validates_input,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of the contract: an operation's name and its arguments as the caller gave them."""
+
+    f: str
+    plugin: str = ""
+    namespace: Any = ""
+    key: Any = None
+    value: Any = None
+    ttl_ms: Any = None
+    max_entries: Any = None
+    default_ttl_ms: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row; `value` is the canonical JSON text."""
+
+    key: str
+    value: str
+    created_at: int
+    expires_at: int | None
+
+    def live(self, now: int) -> bool:
+        """Tell whether the row is live: at `now == expires_at` it is not (TTL-1)."""
+        return self.expires_at is None or self.expires_at > now
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A namespace of a plugin with its options and rows, ordered by (`created_at`, key).
+
+    Expired rows stay in `rows` until something certainly removed them: a store may still hold them.
+    """
+
+    plugin: str
+    name: str
+    max_entries: int
+    default_ttl_ms: int | None
+    rows: tuple[Row, ...] = ()
+
+    def live(self, now: int) -> tuple[Row, ...]:
+        """Answer the live rows in order."""
+        return tuple(row for row in self.rows if row.live(now))
+
+    def find(self, key: str) -> Row | None:
+        """Answer the row of `key`, live or expired."""
+        return next((row for row in self.rows if row.key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All namespaces, and when the last operation was: what expired since was not yet swept."""
+
+    spaces: tuple[Space, ...] = ()
+    last_ms: int = 0
+
+    def space(self, plugin: str, namespace: str) -> Space | None:
+        """Answer the namespace, None where it was never opened."""
+        name = namespace.strip(WHITE_SPACE)
+        return next((s for s in self.spaces if s.plugin == plugin and s.name == name), None)
+
+    def plugin_rows(self, plugin: str, now: int) -> int:
+        """Answer how many live rows the plugin holds over all its namespaces (CAP-1)."""
+        return sum(len(space.live(now)) for space in self.spaces if space.plugin == plugin)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The answer of a reader that found a row: the canonical text of its value."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The answer of `entries`."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The answer of `sweep_expired`: anything from `low` to `high`."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call is refused with this code; `rule` is the clause that refuses it."""
+
+    code: str
+    rule: str
+
+
+Answer: TypeAlias = bool | Absent | Value | Listing | Count | Refused | None
+Outcome: TypeAlias = tuple[Answer, State]

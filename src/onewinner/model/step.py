@@ -1,0 +1,230 @@
+"""The semantics: what each operation may answer, and what the state is then."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from onewinner.contract import ABSENT
+from onewinner.contract.values import canonical, has_unkeepable_text
+from onewinner.model.refusals import key_refusal, open_refusal, write_refusals
+from onewinner.model.state import (
+    WHITE_SPACE,
+    Answer,
+    Call,
+    Count,
+    Listing,
+    Outcome,
+    Refused,
+    Row,
+    Rules,
+    Space,
+    State,
+    Value,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """One call at one instant: what every step looks at."""
+
+    rules: Rules
+    state: State
+    call: Call
+    now: int
+
+    @property
+    def space(self) -> Space:
+        """The namespace that the call is made on."""
+        space = self.state.space(self.call.plugin, self.call.namespace)
+        if space is None:
+            raise ValueError(
+                f"{self.call.f} on namespace {self.call.namespace!r} of plugin "
+                f"{self.call.plugin!r}, which was never opened; open it first"
+            )
+        return space
+
+    @property
+    def key(self) -> str:
+        """The key as the store keeps it: trimmed (INPUT-4)."""
+        key: str = self.call.key
+        return key.strip(WHITE_SPACE) if self.rules.validates else key
+
+    @property
+    def held(self) -> Row | None:
+        """The row of the key, where it is live."""
+        row = self.space.find(self.key)
+        return row if row is not None and row.live(self.now) else None
+
+    @property
+    def expires_at(self) -> int | None:
+        """When a row written now expires (TTL-1, TTL-2)."""
+        ttl = self.call.ttl_ms if self.call.ttl_ms is not None else self.space.default_ttl_ms
+        return None if ttl is None else self.now + ttl
+
+
+def outcomes(rules: Rules, state: State, call: Call, now: int) -> tuple[Outcome, ...]:
+    """Answer all that the contract allows `call` to do at `now`, the usual outcome first.
+
+    There is more than one only where the contract leaves a choice: delete of an expired row, text
+    that a store cannot keep, an expiry too large to represent, nesting that can be counted in two
+    ways, ties of age across namespaces. Raises ValueError for an operation that the contract does
+    not know and for a namespace that was never opened: mistakes of the caller, not of a store.
+    """
+    if call.f not in _STEPS:
+        raise ValueError(f"the model knows no operation {call.f!r}; it knows {sorted(_STEPS)}")
+    steps = _STEPS[call.f](_Moment(rules, state, call, now))
+    return tuple((answer, dataclasses.replace(after, last_ms=now)) for answer, after in steps)
+
+
+def _open(at: _Moment) -> Iterator[Outcome]:
+    existing = None
+    if isinstance(at.call.namespace, str):
+        existing = at.state.space(at.call.plugin, at.call.namespace)
+    refusal = open_refusal(at.rules, at.call, existing) if at.rules.validates else None
+    if refusal is not None:
+        yield refusal, at.state
+    elif existing is not None:
+        yield None, at.state
+    else:
+        name = at.call.namespace.strip(WHITE_SPACE)
+        space = Space(at.call.plugin, name, at.call.max_entries, at.call.default_ttl_ms)
+        spaces = sorted((*at.state.spaces, space), key=lambda s: (s.plugin, s.name))
+        yield None, dataclasses.replace(at.state, spaces=tuple(spaces))
+
+
+def _register(at: _Moment) -> Iterator[Outcome]:
+    for refusal in write_refusals(at.rules, at.space, at.call, at.now):
+        if refusal is not None:
+            yield refusal, at.state
+        else:
+            yield from _insert(at, answer=None)
+
+
+def _claim(at: _Moment) -> Iterator[Outcome]:
+    for refusal in write_refusals(at.rules, at.space, at.call, at.now):
+        if refusal is not None:
+            yield refusal, at.state
+        elif at.held is not None:
+            yield False, at.state
+        else:
+            yield from _insert(at, answer=True)
+
+
+def _insert(at: _Moment, *, answer: Answer) -> Iterator[Outcome]:
+    """Write the row, evict within the namespace, then hold the plugin against its cap."""
+    row = Row(at.key, canonical(at.call.value), at.now, at.expires_at)
+    others = tuple(other for other in at.space.rows if other.key != row.key)
+    if at.rules.evicts:
+        live = [other for other in others if other.live(at.now)]
+        oldest = live[: max(len(live) + 1 - at.space.max_entries, 0)]
+        others = tuple(other for other in others if other not in oldest)
+    rows = tuple(sorted((*others, row), key=lambda r: (r.created_at, r.key)))
+    after = _with_rows(at.state, at.space, rows)
+    cap = at.rules.limits.plugin_row_cap
+    if cap is None or after.plugin_rows(at.space.plugin, at.now) <= cap:
+        yield answer, after
+    elif at.rules.limits.cap_policy == "reject":
+        yield Refused("LIMIT_EXCEEDED", "CAP-1"), at.state
+    else:
+        yield from ((answer, thinner) for thinner in _evict_from_plugin(at, after, row))
+
+
+def _evict_from_plugin(at: _Moment, state: State, fresh: Row) -> Iterator[State]:
+    """Answer the states in which one of the plugin's oldest rows is gone, but not the fresh one."""
+    candidates = [
+        (other, row)
+        for other in state.spaces
+        if other.plugin == at.space.plugin
+        for row in other.live(at.now)
+        if not (row is fresh and other.name == at.space.name)
+    ]
+    oldest_ms = min(row.created_at for _, row in candidates)
+    for other, row in candidates:
+        if row.created_at == oldest_ms:
+            yield _with_rows(state, other, tuple(r for r in other.rows if r is not row))
+
+
+def _lookup(at: _Moment) -> Iterator[Outcome]:
+    yield from _read(at, remove=False)
+
+
+def _consume(at: _Moment) -> Iterator[Outcome]:
+    yield from _read(at, remove=True)
+
+
+def _read(at: _Moment, *, remove: bool) -> Iterator[Outcome]:
+    refusal = key_refusal(at.rules, at.call.key) if at.rules.validates else None
+    if refusal is not None:
+        yield refusal, at.state
+    elif at.held is not None:
+        yield Value(at.held.value), _without(at) if remove else at.state
+    else:
+        yield ABSENT, at.state
+        yield from _unkeepable(at)
+
+
+def _delete(at: _Moment) -> Iterator[Outcome]:
+    refusal = key_refusal(at.rules, at.call.key) if at.rules.validates else None
+    if refusal is not None:
+        yield refusal, at.state
+        return
+    if at.space.find(at.key) is None:
+        yield False, at.state
+    else:
+        yield True, _without(at)
+        if at.held is None:
+            yield False, _without(at)
+    if at.held is None:
+        yield from _unkeepable(at)
+
+
+def _unkeepable(at: _Moment) -> Iterator[Outcome]:
+    if has_unkeepable_text(at.key):
+        yield Refused("INVALID_INPUT", "INPUT-10"), at.state
+
+
+def _entries(at: _Moment) -> Iterator[Outcome]:
+    yield Listing(at.space.live(at.now)), at.state
+
+
+def _clear(at: _Moment) -> Iterator[Outcome]:
+    yield None, _with_rows(at.state, at.space, ())
+
+
+def _sweep(at: _Moment) -> Iterator[Outcome]:
+    """Rows that expired since the last operation must be counted; older ones may be gone."""
+    expired = [row for space in at.state.spaces for row in space.rows if not row.live(at.now)]
+    certain = sum(row.live(at.state.last_ms) for row in expired)
+    swept = tuple(dataclasses.replace(s, rows=s.live(at.now)) for s in at.state.spaces)
+    yield Count(certain, len(expired)), dataclasses.replace(at.state, spaces=swept)
+
+
+def _with_rows(state: State, space: Space, rows: tuple[Row, ...]) -> State:
+    changed = tuple(
+        dataclasses.replace(s, rows=rows) if (s.plugin, s.name) == (space.plugin, space.name) else s
+        for s in state.spaces
+    )
+    return dataclasses.replace(state, spaces=changed)
+
+
+def _without(at: _Moment) -> State:
+    rows = tuple(row for row in at.space.rows if row.key != at.key)
+    return _with_rows(at.state, at.space, rows)
+
+
+_Step: TypeAlias = Callable[[_Moment], Iterator[Outcome]]
+
+_STEPS: Final[dict[str, _Step]] = {
+    "open": _open,
+    "register": _register,
+    "register_if_absent": _claim,
+    "lookup": _lookup,
+    "consume": _consume,
+    "delete": _delete,
+    "entries": _entries,
+    "clear": _clear,
+    "sweep_expired": _sweep,
+}

@@ -1,0 +1,1 @@
+"""Reports: each module writes one result tree for one kind of reader."""

@@ -1,0 +1,177 @@
+"""The result tree for people: a table, a block for every failure, and one last line."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from onewinner.report import text, verdict
+from onewinner.report.terminal import Terminal
+from onewinner.suite.tree import ExitCode, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from onewinner.contract.clauses import Clause
+    from onewinner.suite.engine import SmokeResult
+    from onewinner.suite.tree import ClauseResult, RunResult, Violation
+
+_STYLES: Final = {
+    Status.NA: "dim",
+    Status.PASS: "green",
+    Status.XFAIL: "yellow",
+    Status.UNTESTED: "bold yellow",
+    Status.FAIL: "bold red",
+    Status.ERROR: "bold red",
+}
+_TABLE_NEEDS: Final = 72  # columns; with fewer, each clause gets lines of its own
+
+
+def render(result: RunResult, terminal: Terminal | None = None) -> str:
+    """Answer the whole report of a run as text that `terminal` can show."""
+    page = _Page(terminal or Terminal())
+    page.line(_heading(result))
+    page.line()
+    page.clauses([c for c in result.clauses if c.status is not Status.NA])
+    page.not_applicable(result)
+    for clause in result.clauses:
+        if clause.status in (Status.FAIL, Status.ERROR, Status.UNTESTED):
+            page.failure(clause, result)
+    page.line()
+    good = result.exit_code is ExitCode.CONFORMS
+    page.line(verdict.line(result), "bold green" if good else "bold red", whole=True)
+    return page.text()
+
+
+def render_list(clauses: Iterable[Clause], terminal: Terminal | None = None) -> str:
+    """Answer the clauses of the contract with level, severity and needs as text."""
+    page = _Page(terminal or Terminal())
+    rows = [(c, Text(c.level), f"{c.severity}; needs {', '.join(c.needs) or '-'}") for c in clauses]
+    page.table(
+        ("CLAUSE", "LEVEL", "SEVERITY, NEEDS", "WHAT IT SAYS"),
+        [(Text(clause.id), level, needs, Text(clause.sentence)) for clause, level, needs in rows],
+    )
+    return page.text()
+
+
+def render_smoke(found: SmokeResult, terminal: Terminal | None = None) -> str:
+    """Answer what a look at the adapter found, and whether `verify` has something to judge."""
+    page = _Page(terminal or Terminal())
+    for line in found.lines:
+        page.line(line)
+    answer = "answers as an adapter must" if found.ok else "does NOT answer as an adapter must"
+    style = "bold green" if found.ok else "bold red"
+    page.line(f"onewinner: {found.target} {answer} ({found.seconds:.1f} s)", style, whole=True)
+    return page.text()
+
+
+def violation_lines(violation: Violation) -> list[str]:
+    """Answer what happened and why it is wrong, without the clause's sentence and the command."""
+    lines = [violation.summary]
+    if violation.happened:
+        lines += ["What happened:", *(f"  {x}" for x in text.shorten_lines(violation.happened))]
+    return [text.printable(line) for line in [*lines, f"Why: {violation.why}"]]
+
+
+class _Page:
+    """Rich, told to write text of a known width, with no look at the environment."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._file = io.StringIO()
+        self._console = Console(
+            file=self._file,
+            width=terminal.width,
+            force_terminal=terminal.colour,
+            color_system="standard" if terminal.colour else None,
+            no_color=not terminal.colour,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def text(self) -> str:
+        lines = (line.rstrip() for line in self._file.getvalue().splitlines())
+        return self._terminal.encodable("\n".join(lines) + "\n")
+
+    def line(
+        self, content: str = "", style: str = "", *, indent: int = 0, whole: bool = False
+    ) -> None:
+        """Write one line; a `whole` one is left to the terminal to wrap, so it can be copied."""
+        shown = Text(text.printable(content), style=style)
+        if whole:
+            self._console.print(shown, soft_wrap=True)
+        else:
+            self._console.print(Padding(shown, (0, 0, 0, indent)))
+
+    def clauses(self, clauses: list[ClauseResult]) -> None:
+        rows = [
+            (
+                Text(c.clause.id),
+                Text(c.status.label, style=_STYLES[c.status]),
+                text.evidence_line(verdict.evidence(c), at_most=3),
+                Text(c.clause.sentence, style="" if c.status > Status.XFAIL else "dim"),
+            )
+            for c in clauses
+        ]
+        if rows:
+            self.table(("CLAUSE", "STATUS", "EVIDENCE", "WHAT IT SAYS"), rows)
+
+    def table(self, titles: tuple[str, ...], rows: list[tuple[Text, Text, str, Text]]) -> None:
+        if self._terminal.width < _TABLE_NEEDS:
+            for identity, status, middle, sentence in rows:
+                self._console.print(Text("  ").join([identity, status, Text(middle)]))
+                self._console.print(Padding(sentence, (0, 0, 0, 2)))
+            return
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for title, width in zip(titles, (None, None, 24, None), strict=True):
+            table.add_column(title, max_width=width, no_wrap=title in ("CLAUSE", "STATUS", "LEVEL"))
+        for identity, status, middle, sentence in rows:
+            table.add_row(identity, status, Text(middle), sentence)
+        self._console.print(table)
+
+    def not_applicable(self, result: RunResult) -> None:
+        for lost, ids in verdict.undeclared(result).items():
+            self.line(f"n/a  {lost} is not declared: {' '.join(ids)}", _STYLES[Status.NA])
+
+    def failure(self, clause: ClauseResult, result: RunResult) -> None:
+        found = clause.violation
+        self.line()
+        title = Text.assemble(
+            (clause.status.label.upper(), _STYLES[clause.status]),
+            (f" {clause.clause.id}", "bold"),
+            f"  {clause.clause.sentence}",
+        )
+        self._console.print(title)
+        if found is None:
+            self.line(text.shorten(clause.reason, at_most=text.PROSE_BYTES), indent=2)
+        else:
+            for line in violation_lines(found):
+                depth = len(line) - len(line.lstrip())
+                self.line(line.lstrip(), indent=2 + depth)
+            self._script(found)
+        others = [c.check for c in clause.checks if c.status > Status.XFAIL]
+        self.line(f"Checks: {', '.join(others) or 'none'}", indent=2)
+        command = verdict.reproduce(result, clause.clause.id, found)
+        self.line(f"Reproduce:  {command}", "bold", whole=True)
+
+    def _script(self, violation: Violation) -> None:
+        if violation.script:
+            # The frame is made of comments, so that a selection that is too wide still runs.
+            script = text.printable(violation.script.strip("\n"), keep="\n\t")
+            self.line(f"# --- a program that shows {violation.clause}", "dim", whole=True)
+            self._file.write(script + "\n")  # rich would expand its tabs
+            self.line("# --- end", "dim", whole=True)
+
+
+def _heading(result: RunResult) -> str:
+    kit = result.versions.get("onewinner", "")
+    return (
+        f"onewinner {kit} judges {result.target} at level {result.level} "
+        f"(budget {result.budget_s:g} s, seed {verdict.seed_text(result.seed)})"
+    )

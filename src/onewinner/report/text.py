@@ -1,0 +1,80 @@
+"""Text that is safe to show: what a target says may hold anything, a report must not.
+
+A store under test is asked to keep nasty keys, and its errors are quoted. Nothing of that may move
+a terminal's cursor, break an XML file or fill a log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+VALUE_BYTES: Final = 200
+PROSE_BYTES: Final = 4_000
+LINES: Final = 60
+
+
+def printable(text: str, *, keep: str = "\n") -> str:
+    """Answer the text with every control, format and surrogate character escaped.
+
+    Characters of `keep` stay as they are. The escapes are Python's, so no information is lost.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in keep or c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def shorten(text: str, *, at_most: int = VALUE_BYTES) -> str:
+    """Answer at most about `at_most` UTF-8 bytes of the text, and say how many were left out."""
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) <= at_most:
+        return text
+    cut = at_most
+    while raw[cut] & 0xC0 == 0x80:  # not inside a character
+        cut -= 1
+    head = raw[:cut].decode("utf-8", "surrogatepass")
+    return f"{head}... ({len(raw) - cut:,} more bytes)"
+
+
+def shorten_lines(lines: Iterable[str]) -> tuple[str, ...]:
+    """Answer at most `LINES` lines, each shortened; the middle goes, as both ends tell more."""
+    short = tuple(shorten(line) for line in lines)
+    if len(short) <= LINES:
+        return short
+    half = LINES // 2
+    return (*short[:half], f"... ({len(short) - 2 * half:,} more lines)", *short[-half:])
+
+
+def count(number: int, word: str) -> str:
+    """Answer `1 clause`, `3 clauses`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def compact(number: float) -> str:
+    """Answer a number in few characters: `812`, `18.2k`, `3.1M`."""
+    for limit, scale, unit in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(number) >= limit:
+            return f"{number / scale:,.1f}{unit}"
+    return _number(number)
+
+
+def evidence_line(found: Mapping[str, int | float | str], *, at_most: int | None = None) -> str:
+    """Answer evidence in one line, such as `1,182 overlaps, 4 processes`."""
+    words = []
+    for name, value in found.items():
+        label = name.replace("_", " ")
+        shown = printable(shorten(value, at_most=40)) if isinstance(value, str) else ""
+        words.append(f"{label} {shown}" if isinstance(value, str) else f"{_number(value)} {label}")
+    if at_most is not None and len(words) > at_most:
+        words = [*words[:at_most], "..."]
+    return ", ".join(words)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"

@@ -1,0 +1,7 @@
+"""Runs work in child processes: one call at a time, or rounds of a race on a pool of workers."""
+
+from __future__ import annotations
+
+from onewinner.runner.process import Child, ChildError, Ended, call_in_child
+
+__all__ = ("Child", "ChildError", "Ended", "call_in_child")

@@ -1,0 +1,324 @@
+"""Child processes that never hang the kit and never outlive it.
+
+A target is untrusted: it may hang, call `os._exit`, crash the interpreter or print on standard
+output. So it runs in children only, and whoever started them always learns how they ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import multiprocess
+from multiprocess.reduction import ForkingPickler
+
+from onewinner.worker import child
+from onewinner.clock import monotonic_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+How: TypeAlias = Literal["returned", "raised", "exited", "signalled", "silent", "stopped"]
+
+STARTUP_S: Final = 60.0
+"""How long a child may take to begin: an interpreter start and the imports of its function."""
+
+_LOOK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
+_TICK_S: Final = 0.1
+_STACKS_S: Final = 0.5
+_TAIL_BYTES: Final = 16_384
+_TAIL_LINES: Final = 40
+
+
+class ChildError(Exception):
+    """A child could not be started: what was given, why it cannot be, what to do instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a child ended.
+
+    `how`: `returned` (with `value`), `raised` (with `error`, a traceback), `exited` without
+    returning (with `exit_code`), `signalled` (with `signal_name`), `silent` (killed because it said
+    nothing for too long) or `stopped` (killed because the caller wanted no more). `stderr_tail`
+    holds the last lines that it printed, standard output included; for a silent child those are
+    the stacks of its threads. `last_message` is the last that it sent, None if nothing.
+    """
+
+    how: How
+    value: Any = None
+    error: str = ""
+    exit_code: int | None = None
+    signal_name: str = ""
+    last_message: Any = None
+    stderr_tail: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the function returned."""
+        return self.how == "returned"
+
+    def describe(self) -> str:
+        """Say in one sentence how the child ended."""
+        match self.how:
+            case "returned":
+                return "it returned"
+            case "raised":
+                return f"it raised {self.error.strip().splitlines()[-1]}"
+            case "exited":
+                return f"the process ended with exit code {self.exit_code} in the middle of its work"
+            case "signalled":
+                return f"the process was killed by {self.signal_name}"
+            case "silent":
+                return f"it said nothing for too long and was killed after {self.seconds:.1f} s"
+            case "stopped":
+                return "it was stopped"
+
+
+class Child:
+    """One child process: its messages, what it prints, and its certain end.
+
+    Use it as a context manager; leaving the context kills whatever is left of the child's process
+    group. On Linux a child also dies when the *thread* that started it ends.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], *, name: str) -> None:
+        self.name = name
+        self.hello = False
+        self.open = True
+        self._frames = child.FrameBuffer()
+        self._tail = bytearray()
+        work = _carry(name, function, args)
+        context = multiprocess.get_context("spawn")
+        self._replies, replies = context.Pipe(duplex=False)
+        self._noise, noise = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=child.main, args=(replies, noise, os.getpid(), work), name=name
+        )
+        try:
+            self._process.start()
+        except BaseException:
+            self._close_pipes()
+            raise
+        finally:
+            replies.close()
+            noise.close()
+        self.pid: int = self._process.pid
+        for reader in (self._replies, self._noise):
+            os.set_blocking(reader.fileno(), False)
+
+    def descriptors(self) -> tuple[int, ...]:
+        """The descriptors that become readable when there is something to receive."""
+        return (self._replies.fileno(), self._noise.fileno())
+
+    def receive(self) -> list[tuple[str, Any]]:
+        """Answer the frames that have arrived; `open` turns False at the end of the stream."""
+        self._tail += b"".join(_chunks(self._noise.fileno()))
+        del self._tail[:-_TAIL_BYTES]
+        frames: list[tuple[str, Any]] = []
+        if not self.open:
+            return frames
+        for chunk in _chunks(self._replies.fileno()):
+            frames += self._frames.feed(chunk)
+            self.open = bool(chunk)
+        self.hello = self.hello or any(kind == child.HELLO for kind, _ in frames)
+        return frames
+
+    def tail(self) -> tuple[str, ...]:
+        """Answer the last lines that the child printed."""
+        text = self._tail.decode(errors="backslashreplace")
+        return tuple(text.splitlines()[-_TAIL_LINES:])
+
+    def dead(self) -> bool:
+        """Tell whether the process has ended, without taking its id out of use."""
+        try:
+            return os.waitid(os.P_PID, self.pid, _LOOK) is not None
+        except ChildProcessError:  # reaped already
+            return True
+
+    def dump_stacks(self) -> None:
+        """Ask the child to print the stacks of its threads, and wait a moment for them."""
+        if not self.hello:
+            return
+        before = len(self._tail)
+        self._signal(child.STACKS_SIGNAL, group=False)
+        until = monotonic_ns() + int(_STACKS_S * 1e9)
+        while monotonic_ns() < until and not self.dead():
+            wait_readable([self], 0.05)
+            self.receive()
+            if len(self._tail) > before and not wait_readable([self], 0.05):
+                return
+
+    def kill(self) -> int | None:
+        """Kill the child's process group; answer the exit code, negative for a signal.
+
+        The group is killed before the child is reaped: until then its id cannot belong to others.
+        """
+        self._signal(signal.SIGKILL, group=True)
+        if not self.dead():
+            self._signal(signal.SIGKILL, group=False)
+        self._process.join()
+        code: int | None = self._process.exitcode
+        return code
+
+    def close(self) -> None:
+        """Kill what is left, and give back every descriptor."""
+        try:
+            self.kill()
+        finally:
+            self._close_pipes()
+            self._process.close()
+
+    def _signal(self, number: signal.Signals, *, group: bool) -> None:
+        try:
+            os.waitid(os.P_PID, self.pid, _LOOK)
+        except ChildProcessError:  # reaped: the id may belong to somebody else by now
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            (os.killpg if group else os.kill)(self.pid, number)
+
+    def _close_pipes(self) -> None:
+        self._replies.close()
+        self._noise.close()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _carry(name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+    """Pickle with dill, which carries functions of `__main__` and local ones by value."""
+    try:
+        return bytes(ForkingPickler.dumps((function, args)))
+    except Exception as error:
+        raise ChildError(
+            f"{name}: {function!r} with {args!r:.200} cannot be carried to another process: "
+            f"{type(error).__name__}: {error}; give a function that can be imported, and a target "
+            f"by its name"
+        ) from error
+
+
+def _chunks(descriptor: int) -> list[bytes]:
+    """Read all that is there without waiting; a last empty chunk means the end of the stream."""
+    chunks = []
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(64):  # a child that never stops printing must not keep the kit here
+            chunks.append(os.read(descriptor, 1 << 16))
+            if not chunks[-1]:
+                break
+    return chunks
+
+
+def wait_readable(children: Iterable[Child], timeout_s: float) -> bool:
+    """Wait until one of the children has something to receive; answer whether one has."""
+    poll = select.poll()
+    for each in children:
+        replies, noise = each.descriptors()
+        if each.open:
+            poll.register(replies, select.POLLIN)
+        poll.register(noise, select.POLLIN)
+    events = poll.poll(max(0, int(timeout_s * 1000)))
+    return any(flags & select.POLLIN for _, flags in events)
+
+
+def call_in_child(
+    function: Callable[..., Any],
+    *args: Any,
+    on_message: Callable[[Any], None],
+    silence_s: float,
+    stop: Callable[[], bool] = lambda: False,
+) -> Ended:
+    """Run `function(send, *args)` in a child and answer how it ended.
+
+    Each `send(message)` in the child becomes one `on_message(message)` here, in order. A child that
+    sends nothing for `silence_s` seconds is killed with its process group, also when it hangs
+    outside the interpreter. `stop` is asked about ten times a second. Whatever happens here,
+    exceptions from `on_message` and interrupts included, no process is left behind.
+
+    Raises ChildError where `function` or an argument cannot be carried to another process.
+    """
+    name = getattr(function, "__name__", "child")
+    with Child(function, args, name=name) as process:
+        return _Conversation(process, on_message, silence_s).until_end(stop)
+
+
+class _Conversation:
+    """Listens to one child until it ends."""
+
+    def __init__(
+        self, process: Child, on_message: Callable[[Any], None], silence_s: float
+    ) -> None:
+        self._process = process
+        self._on_message = on_message
+        self._silence_s = silence_s
+        self._started = self._heard = monotonic_ns()
+        self._last_message: Any = None
+
+    def until_end(self, stop: Callable[[], bool]) -> Ended:
+        while True:
+            died = self._process.dead()  # asked first: what it sent before is received below
+            ended = self._listen()
+            if ended is not None:
+                return ended
+            if died and not (self._process.open and wait_readable([self._process], 0)):
+                return self._died()
+            if stop():
+                self._process.kill()
+                return self._ended("stopped")
+            if self._silent():
+                self._process.dump_stacks()
+                self._process.kill()
+                return self._ended("silent")
+            wait_readable([self._process], _TICK_S)
+
+    def _listen(self) -> Ended | None:
+        for kind, item in self._process.receive():
+            self._heard = monotonic_ns()
+            if kind == child.MESSAGE:
+                self._last_message = item
+                self._on_message(item)
+            elif kind == child.RETURNED:
+                return self._ended("returned", value=item)
+            elif kind == child.RAISED:
+                return self._ended("raised", error=item)
+        return None
+
+    def _silent(self) -> bool:
+        allowed_s = self._silence_s if self._process.hello else max(STARTUP_S, self._silence_s)
+        return monotonic_ns() - self._heard > allowed_s * 1e9
+
+    def _died(self) -> Ended:
+        code = self._process.kill() or 0
+        if code < 0:
+            return self._ended("signalled", exit_code=code, signal_name=signal_name(-code))
+        return self._ended("exited", exit_code=code)
+
+    def _ended(self, how: How, **more: Any) -> Ended:
+        return Ended(
+            how=how,
+            last_message=self._last_message,
+            stderr_tail=self._process.tail(),
+            seconds=(monotonic_ns() - self._started) / 1e9,
+            **more,
+        )
+
+
+def signal_name(number: int) -> str:
+    """Answer the name of a signal, its number where it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,1 @@
+"""Hypothesis strategies, and the texts and values that they are made of."""

@@ -1,0 +1,152 @@
+"""Answers: from what a store returned or raised to a value that the model can judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from onewinner.contract import ABSENT, Absent, Entry, StoreError
+from onewinner.contract.values import canonical, is_json
+from onewinner.model import Count, Listing, Refused, Row, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onewinner.model import Answer
+
+_ERROR_NAMES = {
+    "register": {"register"},
+    "register_if_absent": {"register", "register_if_absent", "registerIfAbsent"},
+    "sweep_expired": {"sweep", "sweep_expired", "sweepExpired"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The store raised a `StoreError`."""
+
+    code: str
+    operation: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The store answered or raised something that no operation of the contract may."""
+
+    text: str
+
+
+Observed: TypeAlias = "bool | Absent | Value | Listing | int | Raised | Broken | None"
+
+
+def observe(f: str, call: Callable[[], Any]) -> tuple[Observed, Any]:
+    """Make the call and answer what was seen, with the raw result (None where it raised).
+
+    KeyboardInterrupt and SystemExit pass through: they are not the store's answers.
+    """
+    try:
+        result = call()
+    except StoreError as error:
+        return Raised(error.code, error.operation, error.message), None
+    except Exception as error:
+        return Broken(f"raised {type(error).__name__}: {error}"), None
+    return _normal(f, result), result
+
+
+def _normal(f: str, result: Any) -> Observed:
+    wrong = Broken(f"answered {_short(result)}")
+    match f:
+        case "register_if_absent" | "delete":
+            return result if isinstance(result, bool) else wrong
+        case "register" | "clear":
+            return None if result is None else wrong
+        case "sweep_expired":
+            return result if isinstance(result, int) and not isinstance(result, bool) else wrong
+        case "lookup" | "consume":
+            if isinstance(result, Absent):
+                return ABSENT
+            return Value(canonical(result)) if is_json(result) else wrong
+        case "entries":
+            return _listing(result)
+        case _:
+            return None
+
+
+def _listing(result: Any) -> Observed:
+    if not isinstance(result, list | tuple):
+        return Broken(f"answered {_short(result)}, not a list of Entry")
+    rows = []
+    for entry in result:
+        if not isinstance(entry, Entry) or not is_json(entry.value):
+            return Broken(f"listed {_short(entry)}, not an Entry with a JSON value")
+        rows.append(Row(entry.key, canonical(entry.value), entry.created_at, entry.expires_at))
+    return Listing(tuple(rows))
+
+
+def _short(result: Any) -> str:
+    text = repr(result)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def agrees(answer: Answer, observed: Observed) -> bool:
+    """Tell whether what was seen is what the model answers (exact time)."""
+    match answer, observed:
+        case Refused(code, _), Raised(seen, _, _):
+            return code == seen
+        case Count(low, high), int() if not isinstance(observed, bool):
+            return low <= observed <= high
+        case bool(), bool():
+            return answer is observed
+        case (Refused() | Count(), _) | (_, Raised() | Broken()):
+            return False
+        case _:
+            return type(answer) is type(observed) and answer == observed
+
+
+def agrees_in_real_time(answer: Answer, observed: Observed, unit_ms: int) -> bool:
+    """Tell the same where the store keeps its own time.
+
+    The model's times are then logical, so a listing is compared by its keys and values, by its
+    own order, and by the length of each life, which may be rounded by less than a unit.
+    """
+    if not (isinstance(answer, Listing) and isinstance(observed, Listing)):
+        return agrees(answer, observed)
+    if [(r.created_at, r.key) for r in observed.rows] != sorted(
+        (r.created_at, r.key) for r in observed.rows
+    ):
+        return False
+    wanted = {row.key: row for row in answer.rows}
+    seen = {row.key: row for row in observed.rows}
+    return wanted.keys() == seen.keys() and all(
+        _same_life(wanted[key], seen[key], unit_ms) for key in wanted
+    )
+
+
+def _same_life(wanted: Row, seen: Row, unit_ms: int) -> bool:
+    if wanted.value != seen.value or (wanted.expires_at is None) != (seen.expires_at is None):
+        return False
+    if wanted.expires_at is None or seen.expires_at is None:
+        return True
+    life = seen.expires_at - seen.created_at
+    return abs(life - (wanted.expires_at - wanted.created_at)) < max(unit_ms, 2)
+
+
+def names_its_operation(f: str, observed: Raised) -> bool:
+    """Tell whether an error names the operation that was called (ERR-1)."""
+    return observed.operation in _ERROR_NAMES.get(f, {f})
+
+
+def describe_observed(observed: Observed) -> str:
+    """Answer in words what the store did."""
+    from onewinner.model import describe_answer
+
+    match observed:
+        case Raised(code, operation, message):
+            return f"raised {code} ({operation}: {message})"
+        case Broken(text):
+            return text
+        case int() if not isinstance(observed, bool):
+            return repr(observed)
+        case _:
+            return f"answered {describe_answer(observed)}"

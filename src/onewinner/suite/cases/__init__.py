@@ -1,0 +1,29 @@
+"""Cases: small programs, each about one clause, whose every answer is held against the model."""
+
+from onewinner.suite.cases import (
+    caps,
+    claims,
+    durability,
+    eviction,
+    expiry,
+    inputs,
+    isolation,
+    readers,
+    removers,
+)
+from onewinner.suite.cases.case import CASES, Case, run_case
+
+__all__ = (
+    "CASES",
+    "Case",
+    "caps",
+    "claims",
+    "durability",
+    "eviction",
+    "expiry",
+    "inputs",
+    "isolation",
+    "readers",
+    "removers",
+    "run_case",
+)

@@ -1,0 +1,164 @@
+"""Cases of the family EVICT: who goes when a namespace is full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onewinner.suite.cases.case import case
+from onewinner.suite.session import LONG_MS
+
+if TYPE_CHECKING:
+    from onewinner.suite.session import Session
+
+
+@case("EVICT-1", "register")
+def oldest_row_is_evicted(s: Session) -> None:
+    """Each insert into a full namespace evicts the oldest row, whatever its key."""
+    space = s.open(max_entries=3)
+    s.judge()
+    keys = ("m", "z", "a", "k", "b", "y", "c")
+    for number, key in enumerate(keys):
+        write = space.register if number % 2 else space.claim
+        write(key, number)
+        space.observe(*keys)
+        s.tick()
+
+
+@case("EVICT-1")
+def exactly_the_excess_is_evicted(s: Session) -> None:
+    """A namespace of ten holds ten rows after the eleventh insert, not nine and not eleven."""
+    space = s.open(max_entries=10)
+    keys = [f"k{number:02}" for number in range(14)]
+    for key in keys[:10]:
+        space.claim(key, key)
+        s.tick()
+    s.judge()
+    space.observe(*keys)
+    for key in keys[10:]:
+        space.claim(key, key)
+        space.observe(*keys)
+        s.tick()
+
+
+@case("EVICT-1", "ttl")
+def eviction_goes_by_age_not_by_expiry(s: Session) -> None:
+    """The oldest row goes, also where a younger one expires sooner or the oldest never does."""
+    space = s.open(max_entries=3)
+    space.claim("oldest", 1)
+    s.tick()
+    space.claim("soonest", 2, ttl_ms=LONG_MS)
+    s.tick()
+    space.claim("latest", 3, ttl_ms=9 * LONG_MS)
+    s.tick()
+    s.judge()
+    space.claim("new", 4)
+    space.observe("oldest", "soonest", "latest", "new")
+
+
+@case("EVICT-2", time="virtual")
+def fresh_row_survives_ties(s: Session) -> None:
+    """Where all rows are of one age, the row just written is not the one to go."""
+    s.judge()
+    for number, (first, second) in enumerate((("z", "a"), ("a", "z"), ("m", "m0"))):
+        space = s.open(namespace=f"one{number}", max_entries=1)
+        space.claim(first, 1)
+        space.claim(second, 2)
+        space.observe(first, second)
+    several = s.open(namespace="several", max_entries=2)
+    for key in ("z", "y", "x", "a", "b"):
+        several.register(key, key)
+        several.observe("z", "y", "x", "a", "b")
+
+
+@case("EVICT-2", "register", time="virtual")
+def fresh_row_survives_a_clock_that_stepped_back(s: Session) -> None:
+    """After the clock stepped back the row just written is the oldest by its stamp, and stays."""
+    space = s.open(max_entries=2)
+    space.claim("a", 1)
+    s.tick()
+    space.claim("b", 2)
+    s.advance(-LONG_MS)
+    s.judge()
+    space.claim("c", 3)
+    space.observe("a", "b", "c")
+
+
+@case("EVICT-3", time="virtual")
+def ties_are_broken_by_key(s: Session) -> None:
+    """Among rows of one age the one whose key sorts first goes."""
+    space = s.open(max_entries=4)
+    for key in ("c", "a", "d", "b"):
+        space.claim(key, key)
+    s.tick()
+    s.judge()
+    for key in ("0", "1", "2"):
+        space.claim(key, key)
+        space.observe("a", "b", "c", "d", "0", "1", "2")
+
+
+@case("EVICT-4")
+def update_makes_a_row_the_newest(s: Session) -> None:
+    """`register` on a live key of a full namespace evicts nobody, and that row is then youngest."""
+    space = s.open(max_entries=3)
+    for key in "abc":
+        space.register(key, 1)
+        s.tick()
+    s.judge()
+    space.register("a", 2)
+    space.observe("a", "b", "c")
+    s.tick()
+    space.register("d", 1)
+    space.observe("a", "b", "c", "d")
+    s.tick()
+    space.register("e", 1)
+    space.observe("a", "b", "c", "d", "e")
+
+
+@case("EVICT-5")
+def expired_rows_take_no_place(s: Session) -> None:
+    """Expired rows leave their places to new ones before any live row is evicted."""
+    space = s.open(max_entries=3)
+    space.claim("live", 1)
+    s.tick()
+    s.plant(space, "x", "y")
+    s.judge()
+    space.claim("a", 1)
+    s.tick()
+    space.observe("live", "a")
+    space.claim("b", 1)
+    s.tick()
+    space.observe("live", "a", "b")
+    space.claim("c", 1)
+    space.observe("live", "a", "b", "c")
+
+
+@case("EVICT-5", "register")
+def reclaim_in_a_full_namespace_evicts_nobody(s: Session) -> None:
+    """Claiming an expired key takes the expired row's own place."""
+    space = s.open(max_entries=3)
+    s.plant(space, "k")
+    space.claim("a", 1)
+    s.tick()
+    space.claim("b", 1)
+    s.tick()
+    s.judge()
+    space.claim("k", 2)
+    space.observe("a", "b", "k")
+
+
+@case("EVICT-5", "consume", "delete")
+def removed_rows_take_no_place(s: Session) -> None:
+    """Rows that were consumed or deleted leave room."""
+    space = s.open(max_entries=2)
+    space.claim("a", 1)
+    s.tick()
+    space.claim("b", 1)
+    s.tick()
+    s.judge()
+    space.consume("a")
+    space.claim("c", 1)
+    space.observe("a", "b", "c")
+    s.tick()
+    space.delete("b")
+    space.claim("d", 1)
+    space.observe("a", "b", "c", "d")

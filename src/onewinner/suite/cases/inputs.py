@@ -1,0 +1,282 @@
+"""Cases of the families INPUT and ERR: what is refused, how, and that it changes nothing."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from onewinner.strategies.nasty import (
+    NAMESPACES_ACCEPTED,
+    NAMESPACES_REFUSED,
+    TRIMMED_PAIRS,
+    UNKEEPABLE_KEYS,
+)
+from onewinner.suite.cases.case import case
+from onewinner.suite.session import LONG_MS
+
+if TYPE_CHECKING:
+    from onewinner.suite.session import Session
+
+_BAD_COUNTS: tuple[Any, ...] = (0, -1, 1.5, "1", True, float("nan"), float("inf"))
+
+
+def _nested(depth: int, inside: Any = 0) -> Any:
+    return reduce(lambda value, _: [value], range(depth), inside)
+
+
+def _cycle() -> list[Any]:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    return cycle
+
+
+@case("INPUT-1")
+def namespaces_are_checked(s: Session) -> None:
+    """Names outside the pattern or over 128 bytes are refused; all others open and work."""
+    s.judge()
+    for name in NAMESPACES_REFUSED:
+        s.try_open(namespace=name)
+    for name in NAMESPACES_ACCEPTED:
+        space = s.open(namespace=name)
+        space.claim("k", name)
+    for name in NAMESPACES_ACCEPTED:
+        s.open(namespace=name).observe("k")
+
+
+@case("INPUT-1")
+def namespaces_are_trimmed(s: Session) -> None:
+    """White space around a namespace's name does not make another namespace."""
+    s.judge()
+    s.open(namespace="name").claim("k", 1)
+    s.open(namespace=" name\t").claim("k", 2)
+
+
+@case("INPUT-2")
+def core_plugins_are_refused(s: Session) -> None:
+    """A plugin id that begins with `core:` is refused; one that only looks like it is not."""
+    s.judge()
+    s.try_open("core:state")
+    s.try_open("core:")
+    for plugin in ("core", "corex:a", "my-core:a"):
+        s.open(plugin).claim("k", plugin)
+
+
+@case("INPUT-3")
+def max_entries_is_checked(s: Session) -> None:
+    """`maxEntries` is an integer of at least one, and cannot change while the process runs."""
+    s.judge()
+    for number in _BAD_COUNTS:
+        s.try_open(max_entries=number)
+    s.open(max_entries=5).claim("k", 1)
+    s.try_open(max_entries=6)
+    s.try_open(max_entries=5, default_ttl_ms=LONG_MS)
+    s.open(max_entries=5).observe("k")
+
+
+@case("INPUT-4", "lookup")
+def keys_are_checked(s: Session) -> None:
+    """An empty key and one over 512 bytes are refused by every operation; 512 bytes are not."""
+    space = s.open()
+    limit = s.capabilities.limits.max_key_bytes
+    s.judge()
+    for key in ("", " ", "\t\n", "k" * (limit + 1), "é" * (limit // 2 + 1), 5, None):
+        space.claim(key, 1)
+        space.lookup(key)
+        for f in ("register", "consume", "delete"):
+            if f in s.capabilities.operations:
+                getattr(space, f)(*((key, 1) if f == "register" else (key,)))
+    for key in ("k" * limit, "é" * (limit // 2), " " + "l" * limit + " "):
+        space.claim(key, 1)
+        space.observe(key)
+
+
+@case("INPUT-4", "lookup")
+def long_keys_are_not_cut(s: Session) -> None:
+    """Keys that differ only in their last byte are rows of their own."""
+    space = s.open()
+    stem = "é" * (s.capabilities.limits.max_key_bytes // 2 - 1)
+    s.judge()
+    for end in ("aa", "ab", "ba", "a"):
+        space.claim(stem + end, end)
+    space.observe(*(stem + end for end in ("aa", "ab", "ba", "a")))
+
+
+@case("INPUT-5", "lookup")
+def trimmed_keys_are_one_key(s: Session) -> None:
+    """Keys that differ in surrounding white space are one key for every operation."""
+    s.judge()
+    for number, (spelt, plain) in enumerate(TRIMMED_PAIRS):
+        space = s.open(namespace=f"n{number}")
+        space.claim(spelt, 1)
+        space.claim(plain, 2)
+        space.observe(spelt, plain)
+        if "register" in s.capabilities.operations:
+            space.register(spelt, 3)
+            space.observe(plain)
+        if "consume" in s.capabilities.operations:
+            space.consume(spelt)
+            space.observe(plain, spelt)
+            space.claim(plain, 4)
+        if "delete" in s.capabilities.operations:
+            space.delete(spelt)
+            space.observe(plain)
+
+
+@case("INPUT-6")
+def ttls_are_checked(s: Session) -> None:
+    """A TTL that is no integer of at least one is refused by both writers and by `open`."""
+    space = s.open()
+    s.judge()
+    for ttl in _BAD_COUNTS:
+        space.claim("k", 1, ttl_ms=ttl)
+        if "register" in s.capabilities.operations:
+            space.register("k", 1, ttl_ms=ttl)
+        s.try_open(namespace="other", default_ttl_ms=ttl)
+    space.observe("k")
+
+
+@case("INPUT-7")
+def values_must_be_json(s: Session) -> None:
+    """What is not JSON is refused: not finite, cyclic, of another type, also deep inside."""
+    space = s.open()
+    s.judge()
+    for value in (float("nan"), float("inf"), -float("inf"), object(), {1, 2}, b"x", _cycle()):
+        space.claim("k", value)
+        space.claim("k", [{"in": value}])
+    space.claim("k", {1: "a"})
+    space.observe("k")
+
+
+@case("INPUT-8")
+def nesting_is_limited(s: Session) -> None:
+    """A value nested within the limit is kept; one that every count finds too deep is refused."""
+    space = s.open()
+    limit = s.capabilities.limits.max_value_depth
+    s.judge()
+    space.claim("within", _nested(limit - 1))
+    space.claim("empty", _nested(limit - 1, []))
+    space.claim("over", _nested(limit + 1))
+    space.claim("over", {"a": _nested(limit)})
+    space.claim("over", _nested(limit + 2, []))
+    space.claim("over", _nested(5_000))
+    space.observe("within", "empty", "over")
+
+
+@case("INPUT-9")
+def size_is_limited(s: Session) -> None:
+    """A value of just the limit is kept, one byte more is refused; bytes count, not characters."""
+    space = s.open()
+    limit = s.capabilities.limits.max_value_bytes
+    s.judge()
+    space.claim("at", "x" * (limit - 2))
+    space.claim("over", "x" * (limit - 1))
+    space.claim("wide at", "é" * ((limit - 2) // 2))
+    space.claim("wide over", "é" * ((limit - 2) // 2 + 1))
+    space.claim("list over", ["x" * (limit - 3)])
+    space.claim("over", "small")
+    space.observe("at", "over", "wide at", "wide over", "list over")
+
+
+@case("INPUT-10", "lookup")
+def unkeepable_text_is_refused_or_distinct(s: Session) -> None:
+    """Keys with NUL or lone surrogates are refused or kept, but never folded into another key."""
+    space = s.open()
+    plain = ("a", "a\ufffd", "\ufffd", "x", "x\ufffd", "ab")
+    for key in plain:
+        space.claim(key, key)
+    s.judge()
+    for number, key in enumerate(UNKEEPABLE_KEYS):
+        space.claim(key, number)
+        space.claim(key, "late")
+        space.lookup(key)
+    space.observe(*plain)
+    if "delete" in s.capabilities.operations:
+        for key in UNKEEPABLE_KEYS:
+            space.delete(key)
+    space.observe(*plain)
+
+
+@case("INPUT-10", "lookup")
+def unkeepable_text_in_values(s: Session) -> None:
+    """Values with NUL or lone surrogates are refused or come back as they were."""
+    space = s.open()
+    s.judge()
+    for number, value in enumerate(("a\0b", "\ud800", ["x\udfff"], {"\ud83d": 1, "a\0": 2})):
+        space.claim(f"k{number}", value)
+        space.observe(f"k{number}")
+
+
+@case("INPUT-11", "register", "lookup")
+def refused_calls_change_nothing(s: Session) -> None:
+    """Calls that are refused leave every row as it was, also the one whose key they named."""
+    space = s.open(max_entries=2)
+    space.claim("a", 1)
+    s.tick()
+    space.claim("b", 2)
+    s.tick()
+    too_long = "k" * (s.capabilities.limits.max_key_bytes + 1)
+    too_big = "x" * s.capabilities.limits.max_value_bytes
+    s.judge()
+    for key, value, ttl in (
+        ("a", object(), None),
+        ("a", too_big, None),
+        ("new", too_big, None),
+        ("new", _nested(200), None),
+        ("a", 3, 0),
+        ("new", 3, -5),
+        (too_long, 3, None),
+        ("", 3, None),
+    ):
+        if ttl is not None and s.capabilities.ttl_unit_ms is None:
+            continue
+        space.register(key, value, ttl_ms=ttl)
+        space.observe("a", "b", "new")
+        space.claim(key, value, ttl_ms=ttl)
+        space.observe("a", "b", "new")
+
+
+@case("ERR-1", "input-rules", "lookup")
+def errors_name_code_and_operation(s: Session) -> None:
+    """Every error carries a code of the contract and the operation that was called."""
+    space = s.open()
+    s.judge()
+    space.lookup("")
+    space.claim("", 1)
+    space.claim("k", "x" * s.capabilities.limits.max_value_bytes)
+    for f in ("register", "consume", "delete"):
+        if f in s.capabilities.operations:
+            getattr(space, f)(*(("", 1) if f == "register" else ("",)))
+    s.try_open(namespace="/")
+
+
+@case("ERR-4", "input-rules", "lookup")
+def store_serves_after_refusals(s: Session) -> None:
+    """After refusals of every kind the next operations work, on this and on other handles."""
+    space = s.open()
+    other = s.open(namespace="other", backend=s.connect())
+    s.judge()
+    for key, value in (
+        ("", 1),
+        ("k", object()),
+        ("k", "x" * s.capabilities.limits.max_value_bytes),
+    ):
+        space.claim(key, value)
+        other.claim(f"after {key}", 1)
+        space.claim(f"after {key}", 1)
+        other.lookup("never")
+        space.observe("k")
+
+
+@case("ERR-4")
+def store_serves_after_lost_claims(s: Session) -> None:
+    """Lost claims wedge nothing: every handle goes on to read and write."""
+    space = s.open()
+    other = s.open(backend=s.connect())
+    space.claim("k", 1)
+    s.judge()
+    for number in range(3):
+        space.claim("k", 2)
+        other.claim("k", 3)
+        other.claim(f"o{number}", 1)
+        space.claim(f"s{number}", 1)
+    space.observe("k", "o0", "s2")

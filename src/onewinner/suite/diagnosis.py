@@ -1,0 +1,167 @@
+"""Diagnosis: which clause a divergence breaks, told from the call and what went before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onewinner.contract import Absent
+from onewinner.contract.clauses import CLAUSES
+from onewinner.model import Listing, Refused, Value, describe_state
+from onewinner.suite.answers import Broken, Raised
+from onewinner.suite.session import START_MS
+from onewinner.suite.tree import Violation
+
+if TYPE_CHECKING:
+    from onewinner.model import Row, Space
+    from onewinner.suite.session import Divergence, Session
+
+
+def violation(session: Session, divergence: Divergence, clause: str) -> Violation:
+    """Answer the divergence as a violation of `clause`, with its timeline and its script."""
+    at_ms = divergence.now - START_MS
+    return Violation(
+        clause=clause,
+        summary=f"at {at_ms:+} ms, {divergence}",
+        happened=tuple(session.timeline()),
+        why=(
+            f"{CLAUSES[clause].sentence} The model's rows before that call were: "
+            f"{describe_state(divergence.before, divergence.now)}"
+        ),
+        script=session.script(divergence),
+    )
+
+
+def blame(session: Session, divergence: Divergence) -> str:
+    """Answer the clause that a divergence of an undirected program most likely breaks."""
+    seen, expected, f = divergence.observed, divergence.expected, divergence.call.f
+    refusals = [answer for answer in expected if isinstance(answer, Refused)]
+    if isinstance(seen, Broken) and not seen.text.startswith("answered"):
+        return "ERR-4"
+    if len(refusals) == len(expected):
+        return refusals[0].rule
+    if isinstance(seen, Raised):
+        return _wrongly_refused(divergence)
+    if f == "open":
+        return "INPUT-1"
+    if f == "sweep_expired":
+        return "DEL-6"
+    if f == "register_if_absent":
+        return _wrong_claim(divergence)
+    if f == "delete":
+        return "DEL-1"
+    if f in ("register", "clear"):
+        return "REG-1" if f == "register" else "DEL-5"
+    return _wrong_read(session, divergence)
+
+
+def _wrongly_refused(divergence: Divergence) -> str:
+    """An error where the contract has an answer."""
+    seen, call, before, now = (
+        divergence.observed,
+        divergence.call,
+        divergence.before,
+        divergence.now,
+    )
+    assert isinstance(seen, Raised)
+    if call.f == "open":
+        return "INPUT-1"
+    if seen.code != "LIMIT_EXCEEDED":
+        return "INPUT-4" if seen.code == "INVALID_INPUT" else "ERR-4"
+    space = before.space(call.plugin, call.namespace)
+    row = _row(space, call.key)
+    if row is not None and row.live(now):
+        return "CAP-4"
+    own = [s for s in before.spaces if s.plugin == call.plugin]
+    if any(len(s.live(now)) < len(s.rows) for s in own):
+        return "CAP-3"
+    return "CAP-4" if space and len(space.live(now)) >= space.max_entries else "ISO-4"
+
+
+def _wrong_claim(divergence: Divergence) -> str:
+    call, before, now = divergence.call, divergence.before, divergence.now
+    space = before.space(call.plugin, call.namespace)
+    row = _row(space, call.key)
+    if isinstance(divergence.observed, Broken):
+        return "CLAIM-1"
+    if row is not None and row.live(now):
+        return "READ-2" if row.value == "null" else "CLAIM-2"
+    if row is not None:
+        return "TTL-5"
+    return "ISO-1" if _held_elsewhere(divergence) else "CLAIM-1"
+
+
+def _wrong_read(session: Session, divergence: Divergence) -> str:
+    """A reader that shows another state than the model's: what was done last explains it."""
+    expected, seen = divergence.expected[0], divergence.observed
+    if isinstance(expected, Listing) and isinstance(seen, Listing):
+        return _wrong_listing(session, divergence, expected, seen)
+    space = divergence.before.space(divergence.call.plugin, divergence.call.namespace)
+    row = _row(space, divergence.call.key)
+    if isinstance(seen, Broken):
+        return "READ-1"
+    if isinstance(expected, Absent):
+        if row is not None:
+            return "TTL-1" if row.expires_at == divergence.now else "TTL-4"
+        return "ISO-1" if _held_elsewhere(divergence) else _last_change(session, "READ-1")
+    if isinstance(seen, Absent) and isinstance(expected, Value):
+        return "READ-2" if expected.text == "null" else _last_change(session, "READ-1")
+    return _last_change(session, "READ-7")
+
+
+def _wrong_listing(
+    session: Session, divergence: Divergence, expected: Listing, seen: Listing
+) -> str:
+    wanted, found = {r.key: r for r in expected.rows}, {r.key: r for r in seen.rows}
+    if wanted == found:
+        return "READ-4"
+    space = divergence.before.space(divergence.call.plugin, divergence.call.namespace)
+    extra = [_row(space, key) for key in found.keys() - wanted.keys()]
+    if any(row is not None for row in extra):
+        return "TTL-4"
+    return _last_change(session, "READ-4")
+
+
+_CHANGES = (
+    (".register_if_absent(", "CLAIM-3"),
+    (".register(", "REG-2"),
+    (".clear(", "ISO-2"),
+    (".sweep_expired(", "DEL-6"),
+    (".delete(", "DEL-1"),
+    (".consume(", "DEL-2"),
+    (".close()", "DUR-1"),
+    ("clock.advance(", "TTL-3"),
+)
+
+
+def _last_change(session: Session, otherwise: str) -> str:
+    """Answer the clause about whatever the program did just before it looked."""
+    for step in reversed(session.steps[:-1]):
+        if "raised" in step.seen:
+            return "CAP-2" if "LIMIT_EXCEEDED" in step.seen else "INPUT-11"
+        if ".lookup(" in step.code or ".entries(" in step.code or "= backend" in step.code:
+            continue
+        for mark, clause in _CHANGES:
+            if mark in step.code:
+                return _of_insert(session, step.seen, clause)
+    return otherwise
+
+
+def _of_insert(session: Session, seen: str, clause: str) -> str:
+    """An insert that was accepted changes what it writes and what it evicts."""
+    if clause == "CLAIM-3" and "True" in seen:
+        clause = "CLAIM-1"
+    full = any(len(s.live(session.now)) >= s.max_entries for s in session.state.spaces)
+    if clause in ("CLAIM-1", "REG-2") and full and session.capabilities.eviction:
+        return "EVICT-1"
+    if clause == "TTL-3" and any(r.expires_at for s in session.state.spaces for r in s.rows):
+        return "TTL-1"
+    return clause
+
+
+def _row(space: Space | None, key: object) -> Row | None:
+    return space.find(key.strip()) if space is not None and isinstance(key, str) else None
+
+
+def _held_elsewhere(divergence: Divergence) -> bool:
+    """Whether the wrong answer could come from another namespace's or another key's row."""
+    return any(space.live(divergence.now) for space in divergence.before.spaces)

@@ -1,0 +1,310 @@
+"""The stateful model: Hypothesis draws programs over several plugins, namespaces and keys.
+
+Each program runs on a fresh location; every answer is held against the model. Virtual time can
+stand still, step to just before, at and just after an expiry, and jump; real time only lapses.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hypothesis import event
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    multiple,
+    precondition,
+    rule,
+)
+
+from onewinner.clock import monotonic_ns
+from onewinner.strategies import programs
+from onewinner.suite.diagnosis import blame, violation
+from onewinner.suite.exercise import marks
+from onewinner.suite.session import Divergence, Session, new_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onewinner.adapters.targets import Target
+    from onewinner.contract import Capabilities
+    from onewinner.suite.handle import Handle
+    from onewinner.suite.tree import Violation
+
+_FILLABLE_CAP = 2_000
+"""A cap above this is left to the directed cases: filling it would take the whole budget."""
+
+
+class BudgetSpent(BaseException):
+    """The time for programs is over; a BaseException, so that Hypothesis lets it through."""
+
+
+@dataclass(slots=True)
+class Campaign:
+    """What all programs of one check share: the target, the time left, and what was found."""
+
+    target: Target
+    capabilities: Capabilities
+    run_dir: str
+    deadline_ns: int
+    on_session: Callable[[Session], None] | None = None
+    programs: int = 0
+    calls: int = 0
+    marks: Counter[str] = field(default_factory=Counter)
+    smallest: int = 0
+    found: Violation | None = None
+
+    def keep(self, session: Session, divergence: Divergence) -> None:
+        """Remember a divergence if its program is the shortest so far."""
+        if self.found is None or len(session.steps) < self.smallest:
+            self.smallest = len(session.steps)
+            clause = divergence.clause or blame(session, divergence)
+            self.found = violation(session, divergence, clause)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """One program. Subclasses set `campaign` (see `machine_for`)."""
+
+    campaign: ClassVar[Campaign]
+    spaces: Bundle[Handle] = Bundle("spaces")
+
+    def __init__(self) -> None:
+        super().__init__()
+        campaign = self.campaign
+        if monotonic_ns() > campaign.deadline_ns:
+            raise BudgetSpent
+        campaign.programs += 1
+        self.session = new_session(campaign.target, campaign.capabilities, campaign.run_dir)
+        if campaign.on_session is not None:
+            campaign.on_session(self.session)
+        self.keys: list[str] = list(programs.PLAIN_KEYS)
+        self.handles: dict[tuple[str, str], Handle] = {}
+        self.filled = False
+
+    # --- set-up -------------------------------------------------------------------------------
+
+    @initialize(
+        target=spaces,
+        pool=programs.key_pools(validates=True),
+        crowded=st.integers(1, 3),
+        roomy=st.integers(3, 6),
+        ttl=st.sampled_from([None, None, 3]),
+    )
+    def begin(self, pool: list[str], crowded: int, roomy: int, ttl: int | None) -> Any:
+        """Open a crowded namespace, a roomy sibling, and one of another plugin."""
+        if self.session.capabilities.validates_input:
+            self.keys = pool
+        default = None if ttl is None else ttl * self.session.unit_ms
+        if not self.session.virtual or self.session.capabilities.ttl_unit_ms is None:
+            default = None
+        return multiple(
+            self._open("p", "n", max_entries=crowded, default_ttl_ms=default),
+            self._open("p", "m", max_entries=roomy),
+            self._open("q", "n", max_entries=crowded),
+        )
+
+    @rule(target=spaces, place=programs.places(), size=st.integers(1, 4))
+    def open_another(self, place: tuple[str, str], size: int) -> Any:
+        """Open one more place, often with a name that is nearly another's."""
+        if place in self.handles:
+            return self.handles[place]
+        return self._open(*place, max_entries=size)
+
+    def _open(self, plugin: str, namespace: str, **options: Any) -> Handle:
+        handle: Handle = self.drive(lambda: self.session.open(plugin, namespace, **options))
+        self.handles[plugin, namespace] = handle
+        return handle
+
+    # --- operations ---------------------------------------------------------------------------
+
+    @rule(
+        space=spaces,
+        key=st.integers(0, 5),
+        value=programs.values(),
+        units=st.one_of(st.none(), st.sampled_from([1, 2, 3, 4, 1000])),
+        f=st.sampled_from(["register_if_absent", "register_if_absent", "register"]),
+    )
+    def write(self, space: Handle, key: int, value: Any, units: int | None, f: str) -> None:
+        """Claim or register."""
+        if not self._has(f):
+            return
+        ttl = None if units is None else units * self.session.unit_ms
+        if self.session.capabilities.ttl_unit_ms is None:
+            ttl = None
+        elif ttl is not None and not self.session.virtual:
+            ttl = 1000 * ttl  # in real time only `plant` writes rows that a program outlives
+        write = space.claim if f == "register_if_absent" else space.register
+        self.drive(lambda: write(self._key(key), value, ttl_ms=ttl))
+
+    @rule(space=spaces, key=st.integers(0, 5), f=st.sampled_from(["lookup", "consume", "delete"]))
+    def read_or_remove(self, space: Handle, key: int, f: str) -> None:
+        """Look up, consume or delete."""
+        if self._has(f):
+            self.drive(lambda: getattr(space, f)(self._key(key)))
+
+    @rule(space=spaces)
+    def look_around(self, space: Handle) -> None:
+        """List the namespace and look up every key of the pool."""
+        self.look_at(space)
+
+    @rule(space=spaces, sure=st.integers(0, 2))
+    def clear(self, space: Handle, sure: int) -> None:
+        """Clear a namespace, one time in three."""
+        if sure == 2 and self._has("clear"):
+            self.drive(space.clear)
+
+    @rule()
+    def sweep(self) -> None:
+        """Sweep expired rows."""
+        if self._has("sweep_expired"):
+            self.drive(self.session.sweep)
+
+    # --- time -----------------------------------------------------------------------------------
+
+    @rule(how=st.sampled_from(["before", "at", "after", "tick", "jump"]))
+    def move_time(self, how: str) -> None:
+        """Step virtual time to where something happens, or on."""
+        if not self.session.virtual:
+            return
+        unit, now = self.session.unit_ms, self.session.now
+        ahead = [
+            r.expires_at - now
+            for s in self.session.state.spaces
+            for r in s.rows
+            if r.expires_at is not None and r.expires_at > now
+        ]
+        due = min(ahead, default=unit)
+        step = {"before": due - unit, "at": due, "after": due + unit, "tick": unit}
+        by_ms = step.get(how, 500 * unit)
+        if by_ms > 0:
+            self.session.advance(by_ms)
+
+    @rule(space=spaces, keys=st.sets(st.integers(0, 5), min_size=1, max_size=2))
+    def plant_expired(self, space: Handle, keys: set[int]) -> None:
+        """Leave rows that have expired and that nothing has looked at since."""
+        session = self.session
+        if (
+            session.capabilities.ttl_unit_ms is None
+            or "register" not in session.capabilities.operations
+        ):
+            return
+        if not session.virtual:
+            state = session.state.space(space.plugin, space.namespace)
+            assert state is not None
+            if len(state.rows) + len(keys) > state.max_entries:
+                return  # a row that expires while its neighbour is written would evict or not
+        self.drive(lambda: session.plant(space, *(self._key(key) for key in sorted(keys))))
+
+    # --- what is refused, and the rest of the world ----------------------------------------------
+
+    @precondition(lambda self: self.session.capabilities.validates_input)
+    @rule(
+        space=spaces,
+        key=programs.wrong_keys(512),
+        ttl=programs.wrong_ttls(),
+        value=programs.wrong_values(1_048_577),
+        what=st.sampled_from(["key", "ttl", "value"]),
+        f=st.sampled_from(["register_if_absent", "register"]),
+    )
+    def be_refused(self, space: Handle, key: Any, ttl: Any, value: Any, what: str, f: str) -> None:
+        """Write with one wrong argument, then look whether anything changed."""
+        if not self._has(f):
+            return
+        if what == "ttl" and self.session.capabilities.ttl_unit_ms is None:
+            return
+        write = space.claim if f == "register_if_absent" else space.register
+        wrong_key = key if what == "key" else self._key(0)
+        wrong_value = value if what == "value" else 1
+        wrong_ttl = ttl if what == "ttl" else None
+        self.drive(lambda: write(wrong_key, wrong_value, ttl_ms=wrong_ttl))
+        self.look_at(space)
+
+    @precondition(lambda self: self.session.capabilities.validates_input)
+    @rule(options=programs.wrong_openings())
+    def be_refused_to_open(self, options: dict[str, Any]) -> None:
+        """Open with a wrong argument."""
+        self.drive(lambda: self.session.try_open(**options))
+
+    @precondition(lambda self: not self.filled and self._cap() is not None)
+    @rule(spare=st.integers(0, 3), sure=st.integers(0, 3))
+    def fill_plugin(self, spare: int, sure: int) -> None:
+        """Take a plugin to just below its cap, one time in four: it costs many rows."""
+        cap = self._cap()
+        if sure != 3 or cap is None:
+            return
+        self.filled = True
+        held = self.session.state.plugin_rows("p", self.session.now)
+        bulk = self._open("p", "bulk", max_entries=2 * cap)
+        self.drive(lambda: self.session.fill(bulk, max(cap - held - spare, 0)))
+
+    @precondition(lambda self: self.session.capabilities.durable)
+    @rule(sure=st.integers(0, 2))
+    def reopen(self, sure: int) -> None:
+        """Close the store and open it again, one time in three."""
+        if sure != 2:
+            return
+        self.drive(self.session.reopen)
+        for place, handle in self.handles.items():
+            self._open_again(place, handle)
+
+    def _open_again(self, place: tuple[str, str], handle: Handle) -> None:
+        state = self.session.state.space(*place)
+        assert state is not None
+        again: Handle = self.drive(
+            lambda: self.session.open(
+                *place, max_entries=state.max_entries, default_ttl_ms=state.default_ttl_ms
+            )
+        )
+        handle.store, handle.name = again.store, again.name
+
+    # --- plumbing ---------------------------------------------------------------------------------
+
+    def drive(self, act: Callable[[], Any]) -> Any:
+        """Make the calls of one rule, count what they exercised, and keep what diverges."""
+        session = self.session
+        session.on_step = self._count
+        try:
+            return act()
+        except Divergence as divergence:
+            self.campaign.keep(session, divergence)
+            raise
+
+    def look_at(self, space: Handle) -> None:
+        """Observe a place with all keys of the pool."""
+        self.drive(lambda: space.observe(*self.keys))
+
+    def _count(self, before: Any, call: Any, seen: Any) -> None:
+        self.campaign.calls += 1
+        for mark in marks(before, self.session.state, call, seen, self.session.now):
+            self.campaign.marks[mark] += 1
+            event(mark)
+
+    def _has(self, f: str) -> bool:
+        return f in self.session.capabilities.operations
+
+    def _key(self, number: int) -> str:
+        return self.keys[number % len(self.keys)]
+
+    def _cap(self) -> int | None:
+        cap = self.session.capabilities.limits.plugin_row_cap
+        return cap if cap is not None and cap <= _FILLABLE_CAP else None
+
+    def teardown(self) -> None:
+        """Look at everything once more, then leave nothing behind."""
+        try:
+            for handle in self.handles.values():
+                self.look_at(handle)
+        finally:
+            self.session.close()
+            if self.campaign.target.location is None:
+                shutil.rmtree(self.session.location, ignore_errors=True)
+
+
+def machine_for(campaign: Campaign) -> type[StoreMachine]:
+    """Answer a machine class whose programs belong to `campaign`."""
+    return type("StoreProgram", (StoreMachine,), {"campaign": campaign})

@@ -1,0 +1,80 @@
+"""Scripts: a program that was driven against a store, as Python that a person can paste."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onewinner.contract import Absent
+from onewinner.model import Count, Listing, Refused, Value, as_code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onewinner.model import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a program: the statement, what was seen, and when (virtual or logical ms)."""
+
+    code: str
+    seen: str
+    at_ms: int
+
+
+def assertion(statement: str, expected: Sequence[Answer], *, exact: bool) -> str:
+    """Answer a statement that fails where the store answers anything but `expected`."""
+    refused = [answer.code for answer in expected if isinstance(answer, Refused)]
+    if len(refused) == len(expected):
+        return (
+            f"try:\n    {statement}\nexcept onewinner.StoreError as error:\n"
+            f"    assert error.code in {refused}, error\n"
+            f'else:\n    raise AssertionError("accepted, where {refused[0]} was due")'
+        )
+    plain = [answer for answer in expected if not isinstance(answer, Refused)]
+    match plain[0]:
+        case Listing(rows) if exact:
+            wanted = [(r.key, json.loads(r.value), r.created_at, r.expires_at) for r in rows]
+            seen = f"[(e.key, e.value, e.created_at, e.expires_at) for e in {statement}]"
+            return f"seen = {seen}\nassert seen == {wanted!r}, seen"
+        case Listing(rows):
+            wanted_keys = {r.key: json.loads(r.value) for r in rows}
+            return (
+                f"seen = {{e.key: e.value for e in {statement}}}\n"
+                f"assert seen == {wanted_keys!r}, seen"
+            )
+        case Value(text):
+            return f"seen = {statement}\nassert seen == {as_code(json.loads(text))}, seen"
+        case Count(low, high):
+            return f"seen = {statement}\nassert {low} <= seen <= {high}, seen"
+        case Absent():
+            return f"seen = {statement}\nassert seen is onewinner.ABSENT, seen"
+        case _ if len(plain) > 1:
+            return f"seen = {statement}\nassert seen in {plain!r}, seen"
+        case _:
+            return f"seen = {statement}\nassert seen is {plain[0]!r}, seen"
+
+
+def program(target: str, steps: Sequence[Step], last: str, *, start_ms: int | None) -> str:
+    """Answer the whole program: set-up, the steps with what was seen, and the failing assertion."""
+    clock = "onewinner.SystemClock()" if start_ms is None else f"onewinner.ManualClock({start_ms})"
+    lines = [
+        "import tempfile",
+        "",
+        "import onewinner",
+        "from onewinner.adapters.targets import resolve",
+        "",
+        f"connect = resolve({target!r})",
+        f"clock = {clock}",
+        "with tempfile.TemporaryDirectory() as location:",
+        "    backend = connect(location, clock=clock)",
+    ]
+    for step in steps:
+        body = step.code.splitlines()
+        lines += [f"    {line}" for line in body]
+        if step.seen:
+            lines[-1] += f"  # {step.seen}"
+    lines += [f"    {line}" for line in last.splitlines()]
+    return "\n".join(lines) + "\n"

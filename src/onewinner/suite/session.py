@@ -1,0 +1,372 @@
+"""A session: one program driven against a store and the model at the same time.
+
+Every answer of the store is held against the model's at once; the first that the contract does not
+allow raises `Divergence`. Cases and the stateful machine are both programs on a session, and what
+they did can be printed as a script.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from onewinner.clock import ManualClock, SystemClock, monotonic_ns, sleep
+from onewinner.model import Call, Listing, Rules, State, describe_answer, describe_call, outcomes
+from onewinner.suite.answers import (
+    Broken,
+    Observed,
+    Raised,
+    agrees,
+    agrees_in_real_time,
+    describe_observed,
+    names_its_operation,
+    observe,
+)
+from onewinner.suite.handle import Handle
+from onewinner.suite.script import Step, assertion, program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from onewinner.adapters.targets import Target
+    from onewinner.contract import Backend, Capabilities
+    from onewinner.model import Answer
+
+START_MS: Final = 1_700_000_000_000
+LONG_MS: Final = 3_600_000
+_TICK_S: Final = 0.002
+_REAL_SHORT_MS: Final = 40
+_REAL_MARGIN_MS: Final = 60
+
+
+class Divergence(Exception):  # noqa: N818 - it is what the store did, not an error of the kit
+    """The store answered what the contract does not allow.
+
+    `before` is the model's state in which the call was made, `expected` all that was allowed.
+    `clause` is set where the program says which clause it is about, else None.
+    """
+
+    def __init__(
+        self,
+        *,
+        call: Call,
+        expected: tuple[Answer, ...],
+        observed: Observed,
+        before: State,
+        now: int,
+        clause: str | None,
+    ) -> None:
+        self.call = call
+        self.expected = expected
+        self.observed = observed
+        self.before = before
+        self.now = now
+        self.clause = clause
+        super().__init__(f"{describe_call(call)} {describe_observed(observed)}, {self.due}")
+
+    @property
+    def due(self) -> str:
+        """What the contract would have had, in words."""
+        return "where the contract has " + " or ".join(map(describe_answer, self.expected))
+
+
+@dataclass(slots=True)
+class Session:
+    """A program under way.
+
+    `subject` is the clause that the program is about, `clause` the same from `judge` on. `tag` is
+    put behind every plugin's id where many programs share one location.
+    """
+
+    target: Target
+    capabilities: Capabilities
+    location: str
+    subject: str | None = None
+    tag: str = ""
+    clause: str | None = None
+    steps: list[Step] = field(default_factory=list)
+    calls: int = 0
+    current: str = ""
+    state: State = field(default_factory=State)
+    now: int = START_MS
+    on_step: Callable[[State, Call, Observed], None] | None = None
+    _backends: list[Backend] = field(default_factory=list)
+    _rules: Rules = field(init=False)
+    _clock: ManualClock | None = field(init=False)
+    _times: dict[tuple[str, str, str, int], tuple[int, int | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._rules = Rules.of(self.capabilities)
+        self._clock = ManualClock(START_MS) if self.capabilities.virtual_clock else None
+        self.state = State(last_ms=START_MS)
+        self._connect()
+
+    @property
+    def virtual(self) -> bool:
+        """Whether the store takes its time from the session."""
+        return self._clock is not None
+
+    @property
+    def unit_ms(self) -> int:
+        """The resolution of a TTL in milliseconds."""
+        return self.capabilities.ttl_unit_ms or 1
+
+    @property
+    def short_ms(self) -> int:
+        """A TTL that can be waited out (see `plant`)."""
+        if self.virtual:
+            return 5 * self.unit_ms
+        return -(-_REAL_SHORT_MS // self.unit_ms) * self.unit_ms
+
+    def judge(self) -> None:
+        """From here on a divergence breaks the clause that the program is about.
+
+        What goes wrong before is a prerequisite, and is put down to the clause it looks like.
+        """
+        self.clause = self.subject
+
+    # --- time -------------------------------------------------------------------------------
+
+    def advance(self, by_ms: int) -> None:
+        """Move virtual time; only where the store takes its time from the session."""
+        assert self._clock is not None, "advance needs virtual time"
+        self._clock.advance(by_ms)
+        self.now += by_ms
+        self.steps.append(Step(f"clock.advance({by_ms})", "", self.now))
+
+    def tick(self) -> None:
+        """Let time pass, so that what is written next is younger than what is there."""
+        if self.virtual:
+            self.advance(self.unit_ms)
+        else:
+            sleep(_TICK_S)
+            self.now += 1
+
+    def lapse(self, ttl_ms: int) -> None:
+        """Let a row that was just written with this TTL expire for certain."""
+        if self.virtual:
+            self.advance(ttl_ms)
+            return
+        wait_ms = ttl_ms + self.unit_ms + _REAL_MARGIN_MS
+        sleep(wait_ms / 1000)
+        self.now += wait_ms
+        self.steps.append(Step(f"__import__('time').sleep({wait_ms / 1000})", "", self.now))
+
+    def plant(self, handle: Handle, *keys: str, value: Any = "planted") -> None:
+        """Leave rows that have expired and that nothing has looked at since."""
+        for key in keys:
+            handle.register(key, value, ttl_ms=self.short_ms)
+        self.lapse(self.short_ms)
+
+    # --- handles ----------------------------------------------------------------------------
+
+    def open(
+        self,
+        plugin: str = "plugin",
+        namespace: Any = "space",
+        *,
+        max_entries: Any = 100,
+        default_ttl_ms: Any = None,
+        backend: int = 0,
+    ) -> Handle:
+        """Open a namespace that the contract allows; a refusal raises `Divergence`."""
+        handle = self.try_open(
+            plugin,
+            namespace,
+            max_entries=max_entries,
+            default_ttl_ms=default_ttl_ms,
+            backend=backend,
+        )
+        assert handle is not None, "the contract refuses this; use try_open"
+        return handle
+
+    def try_open(
+        self,
+        plugin: str = "plugin",
+        namespace: Any = "space",
+        *,
+        max_entries: Any = 100,
+        default_ttl_ms: Any = None,
+        backend: int = 0,
+    ) -> Handle | None:
+        """Open a namespace, or answer None where the store refused it as it must."""
+        plugin += self.tag
+        call = Call(
+            f="open",
+            plugin=plugin,
+            namespace=namespace,
+            max_entries=max_entries,
+            default_ttl_ms=default_ttl_ms,
+        )
+        options = {} if default_ttl_ms is None else {"default_ttl_ms": default_ttl_ms}
+        name = f"s{sum('= backend' in step.code for step in self.steps) + 1}"
+        seen, store = self.step(
+            call,
+            lambda: self._backends[backend].open(
+                plugin, namespace, max_entries=max_entries, **options
+            ),
+            on=_backend_name(backend),
+            assign=name,
+        )
+        if isinstance(seen, Raised):
+            return None
+        return Handle(self, store, name, plugin, namespace)
+
+    def connect(self) -> int:
+        """Connect once more to the same location and answer the number of the new handle."""
+        self._connect()
+        name = _backend_name(len(self._backends) - 1)
+        self.steps.append(Step(f"{name} = connect(location, clock=clock)", "", self.now))
+        return len(self._backends) - 1
+
+    def reopen(self) -> None:
+        """Close every handle and connect anew: what was opened must be opened again."""
+        self.close()
+        self._connect()
+        code = "backend.close()\nbackend = connect(location, clock=clock)"
+        self.steps.append(Step(code, "", self.now))
+
+    def sweep(self) -> Observed:
+        """Call `sweep_expired`."""
+        backend: Any = self._backends[0]
+        return self.step(Call(f="sweep_expired"), backend.sweep_expired, on="backend")[0]
+
+    def fill(self, handle: Handle, count: int, prefix: str = "fill") -> None:
+        """Register `count` rows whose keys sort as they age; one step of the program."""
+        before = len(self.steps)
+        for number in range(count):
+            handle.register(f"{prefix}{number:06}", number)
+            if not self.virtual:
+                self.now += 1
+        body = f'{handle.name}.register(f"{prefix}{{i:06}}", i)'
+        del self.steps[before:]
+        self.note(f"for i in range({count}):\n    {body}")
+
+    def close(self) -> None:
+        """Close every handle; what a store raises here is its own affair."""
+        for backend in self._backends:
+            observe("close", backend.close)
+        self._backends.clear()
+
+    def _connect(self) -> None:
+        clock = self._clock or SystemClock()
+        self._backends.append(self.target.connect(self.location, clock))
+
+    # --- the heart ----------------------------------------------------------------------------
+
+    def step(
+        self, call: Call, make: Callable[[], Any], *, on: str, assign: str = ""
+    ) -> tuple[Observed, Any]:
+        """Make one call, hold its answer against the model, and move the model on.
+
+        Raises Divergence where no outcome of the model agrees.
+        """
+        if not self.virtual and call.f in ("register", "register_if_absent"):
+            self.now += 1  # in real time every write is younger than the one before
+        statement = f"{on}.{describe_call(call)}"
+        before, self.current = self.state, statement
+        self.calls += 1
+        seen, raw = observe(call.f, make)
+        self.current = ""
+        possible = outcomes(self._rules, before, call, self.now)
+        agreeing = [after for answer, after in possible if self._agrees(answer, seen)]
+        expected = tuple(answer for answer, _ in possible)
+        misnamed = isinstance(seen, Raised) and not names_its_operation(call.f, seen)
+        if not agreeing or misnamed or not self._times_kept(call, seen):
+            clause = "ERR-1" if agreeing and misnamed else self.clause
+            raise self._diverged(call, expected, seen, before, clause, statement)
+        self.state = agreeing[0]
+        code = f"{assign} = {statement}" if assign else statement
+        self.steps.append(Step(_tolerant(code, seen), describe_observed(seen), self.now))
+        if self.on_step is not None:
+            self.on_step(before, call, seen)
+        return seen, raw
+
+    def note(self, code: str) -> None:
+        """Add a line to the program that is no call."""
+        self.steps.append(Step(code, "", self.now))
+
+    def _agrees(self, answer: Answer, seen: Observed) -> bool:
+        if self.virtual:
+            return agrees(answer, seen)
+        return agrees_in_real_time(answer, seen, self.unit_ms)
+
+    def _times_kept(self, call: Call, seen: Observed) -> bool:
+        """In real time the first listing of a row fixes its times; they must not change later."""
+        if self.virtual or not isinstance(seen, Listing):
+            return True
+        space = self.state.space(call.plugin, call.namespace)
+        assert space is not None
+        for row in seen.rows:
+            modelled = space.find(row.key)
+            assert modelled is not None
+            identity = (space.plugin, space.name, row.key, modelled.created_at)
+            times = (row.created_at, row.expires_at)
+            if self._times.setdefault(identity, times) != times:
+                return False
+        return True
+
+    def _diverged(
+        self,
+        call: Call,
+        expected: tuple[Answer, ...],
+        seen: Observed,
+        before: State,
+        clause: str | None,
+        statement: str,
+    ) -> Divergence:
+        self.steps.append(Step(statement, describe_observed(seen), self.now))
+        return Divergence(
+            call=call,
+            expected=expected,
+            observed=seen,
+            before=before,
+            now=self.now,
+            clause=clause,
+        )
+
+    # --- in words -----------------------------------------------------------------------------
+
+    def script(self, divergence: Divergence) -> str:
+        """Answer the program up to the divergence as Python to paste."""
+        last = assertion(self.steps[-1].code, divergence.expected, exact=self.virtual)
+        seen = divergence.observed
+        if isinstance(seen, Broken) and seen.text.startswith("raised"):
+            last = f"{self.steps[-1].code}  # {seen.text}"
+        start = START_MS if self.virtual else None
+        return program(self.target.name, self.steps[:-1], last, start_ms=start)
+
+    def timeline(self, most: int = 40) -> Iterator[str]:
+        """Answer the steps with their times, a line each; of a long program the last ones."""
+        if len(self.steps) > most:
+            yield f"... {len(self.steps) - most} earlier steps"
+        for step in self.steps[-most:]:
+            seen = f"  ->  {step.seen}" if step.seen else ""
+            for line in step.code.splitlines():
+                yield f"{step.at_ms - START_MS:>+9} ms  {line}{seen}"
+
+
+def _tolerant(code: str, seen: Observed) -> str:
+    """Answer a statement that goes on after the error that was seen, as the program did."""
+    if not isinstance(seen, Raised):
+        return code
+    return f"try:\n    {code}\nexcept onewinner.StoreError:\n    pass"
+
+
+def _backend_name(number: int) -> str:
+    return "backend" if number == 0 else f"backend{number + 1}"
+
+
+def new_session(
+    target: Target, capabilities: Capabilities, run_dir: str, *, subject: str | None = None
+) -> Session:
+    """Answer a session on a location of its own: nothing of another program is in its sight.
+
+    Where the target has one address for all, each session has plugins of its own instead.
+    """
+    if target.location is None:
+        location = tempfile.mkdtemp(prefix="at-", dir=run_dir)
+        return Session(target, capabilities, location, subject=subject)
+    tag = f"-{monotonic_ns():x}"
+    return Session(target, capabilities, target.location, subject=subject, tag=tag)
