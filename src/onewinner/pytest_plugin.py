@@ -32,7 +32,7 @@ _OPTIONS: Final = {
     "location": "where a server listens: a URL",
 }
 _ATTRIBUTES: Final = {"budget": "budget_s"}
-_CONFORMANCE: Final = ("onewinner.conformance", os.path.join("onewinner", "conformance"))
+_CONFORMANCE: Final = ("onewinner.conformance", f"onewinner{os.sep}conformance")
 _SEED: Final = pytest.StashKey[int]()
 
 
@@ -65,13 +65,13 @@ class StoreContract:
     def test_check(
         self,
         onewinner_check: Check,
-        _onewinner_subject: _Subject,
+        onewinner_subject: _Subject,
         request: pytest.FixtureRequest,
         record_property: Any,
     ) -> None:
         """One check of the contract finds no violation, and exercised what it judges."""
         __tracebackhide__ = True
-        subject = _onewinner_subject
+        subject = onewinner_subject
         results = subject.run(onewinner_check)
         for name, value in _properties(onewinner_check, results, subject):
             record_property(name, value)
@@ -265,7 +265,8 @@ class _Subject:
 
 
 @pytest.fixture(scope="class")
-def _onewinner_subject(request: pytest.FixtureRequest) -> _Subject:
+def onewinner_subject(request: pytest.FixtureRequest) -> _Subject:
+    """The store that the class judges, connected to once to learn what it declares."""
     config, contract = request.config, request.cls
     seed = _asked(config, contract, "seed")
     try:
@@ -299,7 +300,7 @@ def _report(check: Check, results: list[CheckResult], subject: _Subject, nodeid:
     if status is Status.PASS:
         return
     if status is Status.NA:
-        pytest.skip("n/a: " + _missing(check, subject, results))
+        pytest.skip(f"n/a: {_missing(check, subject, results)}")
     telling = [result for result in results if result.status is status]
     if status is Status.XFAIL:
         pytest.xfail(telling[0].reason)
@@ -325,11 +326,15 @@ def _story(telling: list[CheckResult]) -> Iterator[str]:
 
 
 def _missing(check: Check, subject: _Subject, results: list[CheckResult]) -> str:
+    """Answer what the target did not declare; a check that applies and is silent fails."""
     from onewinner.contract.clauses import CLAUSES
 
-    said = [result.reason for result in results if result.reason]
-    said += [CLAUSES[clause].missing(subject.capabilities) or "" for clause in check.clauses]
-    return next((reason for reason in said if reason), "no clause of this check applies")
+    __tracebackhide__ = True
+    lost = [CLAUSES[clause].missing(subject.capabilities) for clause in check.clauses]
+    if not results and None in lost:
+        pytest.fail(f"untested: {check.name} reported nothing", pytrace=False)
+    said = [*(result.reason for result in results), *lost]
+    return next((reason for reason in said if reason), "not declared")
 
 
 def _reproduce(result: CheckResult, subject: _Subject, nodeid: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from bisect import bisect
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onewinner.contract import BASE, Absent, Profile
@@ -66,6 +68,8 @@ class Space:
     """A namespace of a plugin with its options and rows, ordered by (`created_at`, key).
 
     Expired rows stay in `rows` until something certainly removed them: a store may still hold them.
+    No row expires before `first_expiry_ms` (None: none at all); it spares a walk over the rows and
+    does not count when states are compared.
     """
 
     plugin: str
@@ -73,14 +77,37 @@ class Space:
     max_entries: int
     default_ttl_ms: int | None
     rows: tuple[Row, ...] = ()
+    first_expiry_ms: int | None = field(default=None, compare=False)
+
+    def all_live(self, now: int) -> bool:
+        """Tell whether certainly no row has expired."""
+        return self.first_expiry_ms is None or self.first_expiry_ms > now
 
     def live(self, now: int) -> tuple[Row, ...]:
         """Answer the live rows in order."""
-        return tuple(row for row in self.rows if row.live(now))
+        return self.rows if self.all_live(now) else tuple(r for r in self.rows if r.live(now))
+
+    def count(self, now: int) -> int:
+        """Answer how many rows are live."""
+        return len(self.rows) if self.all_live(now) else sum(r.live(now) for r in self.rows)
 
     def find(self, key: str) -> Row | None:
         """Answer the row of `key`, live or expired."""
         return next((row for row in self.rows if row.key == key), None)
+
+    def having(self, rows: tuple[Row, ...]) -> Space:
+        """Answer this namespace with these rows, which are all its own or fewer."""
+        return dataclasses.replace(self, rows=rows)
+
+    def adding(self, rows: tuple[Row, ...], row: Row) -> Space:
+        """Answer this namespace with `rows`, which are in order, and one more put in its place."""
+        place = bisect(rows, (row.created_at, row.key), key=lambda r: (r.created_at, r.key))
+        bounds = [t for t in (self.first_expiry_ms, row.expires_at) if t is not None]
+        return dataclasses.replace(
+            self,
+            rows=(*rows[:place], row, *rows[place:]),
+            first_expiry_ms=min(bounds, default=None),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +124,7 @@ class State:
 
     def plugin_rows(self, plugin: str, now: int) -> int:
         """Answer how many live rows the plugin holds over all its namespaces (CAP-1)."""
-        return sum(len(space.live(now)) for space in self.spaces if space.plugin == plugin)
+        return sum(space.count(now) for space in self.spaces if space.plugin == plugin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,13 +116,13 @@ def _claim(at: _Moment) -> Iterator[Outcome]:
 def _insert(at: _Moment, *, answer: Answer) -> Iterator[Outcome]:
     """Write the row, evict within the namespace, then hold the plugin against its cap."""
     row = Row(at.key, canonical(at.call.value), at.now, at.expires_at)
-    others = tuple(other for other in at.space.rows if other.key != row.key)
-    if at.rules.evicts:
+    space, held = at.space, at.space.find(at.key)
+    others = space.rows if held is None else tuple(r for r in space.rows if r is not held)
+    if at.rules.evicts and len(others) >= space.max_entries:
         live = [other for other in others if other.live(at.now)]
-        oldest = live[: max(len(live) + 1 - at.space.max_entries, 0)]
+        oldest = live[: max(len(live) + 1 - space.max_entries, 0)]
         others = tuple(other for other in others if other not in oldest)
-    rows = tuple(sorted((*others, row), key=lambda r: (r.created_at, r.key)))
-    after = _with_rows(at.state, at.space, rows)
+    after = _with(at.state, space.adding(others, row))
     cap = at.rules.limits.plugin_row_cap
     if cap is None or after.plugin_rows(at.space.plugin, at.now) <= cap:
         yield answer, after
@@ -144,7 +144,7 @@ def _evict_from_plugin(at: _Moment, state: State, fresh: Row) -> Iterator[State]
     oldest_ms = min(row.created_at for _, row in candidates)
     for other, row in candidates:
         if row.created_at == oldest_ms:
-            yield _with_rows(state, other, tuple(r for r in other.rows if r is not row))
+            yield _with(state, other.having(tuple(r for r in other.rows if r is not row)))
 
 
 def _lookup(at: _Moment) -> Iterator[Outcome]:
@@ -191,28 +191,26 @@ def _entries(at: _Moment) -> Iterator[Outcome]:
 
 
 def _clear(at: _Moment) -> Iterator[Outcome]:
-    yield None, _with_rows(at.state, at.space, ())
+    yield None, _with(at.state, at.space.having(()))
 
 
 def _sweep(at: _Moment) -> Iterator[Outcome]:
     """Rows that expired since the last operation must be counted; older ones may be gone."""
     expired = [row for space in at.state.spaces for row in space.rows if not row.live(at.now)]
     certain = sum(row.live(at.state.last_ms) for row in expired)
-    swept = tuple(dataclasses.replace(s, rows=s.live(at.now)) for s in at.state.spaces)
+    swept = tuple(space.having(space.live(at.now)) for space in at.state.spaces)
     yield Count(certain, len(expired)), dataclasses.replace(at.state, spaces=swept)
 
 
-def _with_rows(state: State, space: Space, rows: tuple[Row, ...]) -> State:
-    changed = tuple(
-        dataclasses.replace(s, rows=rows) if (s.plugin, s.name) == (space.plugin, space.name) else s
-        for s in state.spaces
+def _with(state: State, space: Space) -> State:
+    spaces = tuple(
+        space if (s.plugin, s.name) == (space.plugin, space.name) else s for s in state.spaces
     )
-    return dataclasses.replace(state, spaces=changed)
+    return dataclasses.replace(state, spaces=spaces)
 
 
 def _without(at: _Moment) -> State:
-    rows = tuple(row for row in at.space.rows if row.key != at.key)
-    return _with_rows(at.state, at.space, rows)
+    return _with(at.state, at.space.having(tuple(r for r in at.space.rows if r.key != at.key)))
 
 
 _Step: TypeAlias = Callable[[_Moment], Iterator[Outcome]]

@@ -69,8 +69,8 @@ def evidence_line(found: Mapping[str, int | float | str], *, at_most: int | None
     words = []
     for name, value in found.items():
         label = name.replace("_", " ")
-        shown = printable(shorten(value, at_most=40)) if isinstance(value, str) else ""
-        words.append(f"{label} {shown}" if isinstance(value, str) else f"{_number(value)} {label}")
+        word = f"{label} {value}" if isinstance(value, str) else f"{_number(value)} {label}"
+        words.append(printable(shorten(word, at_most=60), keep=""))
     if at_most is not None and len(words) > at_most:
         words = [*words[:at_most], "..."]
     return ", ".join(words)

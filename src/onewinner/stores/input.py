@@ -22,6 +22,8 @@ EXACT_MS_MAX: Final = 2**53 - 1
 
 _WHITE_SPACE = " \t\r\n"
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SCALARS = (type(None), bool, int, str)
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
@@ -126,15 +128,15 @@ def value_text(value: object, operation: str, profile: Profile) -> str:
     Raises InvalidInput for what is not JSON, LimitExceeded for what is nested too deeply or whose
     compact UTF-8 text is too long.
     """
-    _Inspection(operation, profile).visit(value, level=0)
+    if type(value) not in _SCALARS:
+        _Inspection(operation, profile).visit(value, level=0)
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _COMPACT.encode(value)
     except ValueError as error:  # an integer of more digits than Python converts
         raise InvalidInput(operation=operation, message=f"value: {error}") from error
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > profile.max_value_bytes:
+    if len(text.encode("utf-8", "surrogatepass")) > profile.max_value_bytes:
         raise _too_large(operation, profile)
-    if not _lone(text):
+    if text.isascii() or not _lone(text):
         return text
     if _SPLIT_PAIR.search(text):
         raise InvalidInput(

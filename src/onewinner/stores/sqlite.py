@@ -18,6 +18,7 @@ from onewinner.stores.sqlite_file import SqliteFile
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from onewinner.clock import Clock
     from onewinner.contract import Backend, Json, Profile, Store
@@ -158,14 +159,14 @@ class SqliteStore:
                 f"remove some first",
             )
 
-    @contextmanager
-    def _write(self, operation: str, key: str, value: Json, ttl_ms: int | None) -> Iterator[Run]:
-        """Check the input of a write, then begin its transaction."""
+    def _write(
+        self, operation: str, key: str, value: Json, ttl_ms: int | None
+    ) -> AbstractContextManager[Run]:
+        """Check the input of a write and answer its transaction."""
         name = rules.key_text(key, operation, self._profile)
         text = rules.value_text(value, operation, self._profile)
         life = rules.ttl(ttl_ms, operation) or self._default_ttl_ms
-        with self._transaction(operation, key=name, value=text, ttl_ms=life) as run:
-            yield run
+        return self._transaction(operation, key=name, value=text, ttl_ms=life)
 
     @contextmanager
     def _transaction(

@@ -43,13 +43,13 @@ Observed: TypeAlias = "bool | Absent | Value | Listing | int | Raised | Broken |
 def observe(f: str, call: Callable[[], Any]) -> tuple[Observed, Any]:
     """Make the call and answer what was seen, with the raw result (None where it raised).
 
-    KeyboardInterrupt and SystemExit pass through: they are not the store's answers.
+    KeyboardInterrupt passes through: it is not the store's answer. SystemExit is.
     """
     try:
         result = call()
     except StoreError as error:
         return Raised(error.code, error.operation, error.message), None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Broken(f"raised {type(error).__name__}: {error}"), None
     return _normal(f, result), result
 

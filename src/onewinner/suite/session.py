@@ -234,12 +234,14 @@ class Session:
 
     def fill(self, handle: Handle, count: int, prefix: str = "fill") -> None:
         """Register `count` rows whose keys sort as they age; one step of the program."""
-        before = len(self.steps)
+        before, on_step = len(self.steps), self.on_step
+        self.on_step = None
         for number in range(count):
             handle.register(f"{prefix}{number:06}", number)
             if not self.virtual:
                 self.now += 1
         body = f'{handle.name}.register(f"{prefix}{{i:06}}", i)'
+        self.on_step = on_step
         del self.steps[before:]
         self.note(f"for i in range({count}):\n    {body}")
 

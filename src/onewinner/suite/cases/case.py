@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from onewinner.adapters.targets import TargetError
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES, missing_need
 from onewinner.suite.diagnosis import blame, violation
@@ -81,7 +82,10 @@ def run_case(
     down to the clause that it looks like, and leaves the case's own clause untested.
     """
     started = monotonic_ns()
-    session = new_session(target, capabilities, run_dir, subject=case.clause)
+    try:
+        session = new_session(target, capabilities, run_dir, subject=case.clause)
+    except TargetError as error:
+        return [_error(case, str(error), started)]
     if on_session is not None:
         on_session(session)
     try:
@@ -89,6 +93,8 @@ def run_case(
             case.program(session)
     except Divergence as divergence:
         return _broken(case, session, divergence, started)
+    except TargetError as error:
+        return [_error(case, str(error), started)]
     return [
         CheckResult(
             check=case.name,
@@ -123,6 +129,16 @@ def _broken(
         seconds=_seconds(started),
     )
     return [found, untested]
+
+
+def _error(case: Case, reason: str, started: int) -> CheckResult:
+    return CheckResult(
+        check=case.name,
+        clause=case.clause,
+        status=Status.ERROR,
+        reason=reason,
+        seconds=_seconds(started),
+    )
 
 
 def _seconds(started_ns: int) -> float:

@@ -1,0 +1,68 @@
+"""The register of all checks: cases, random programs and races, in the order they are run."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from onewinner.contract.clauses import LEVELS, missing_need
+
+if TYPE_CHECKING:
+    from onewinner.contract import Capabilities
+    from onewinner.contract.clauses import Level
+    from onewinner.suite.races import Race
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what it is called, the clauses that it can judge, and from which level on it runs.
+
+    `case` is a small directed program, `program` the random programs of the stateful machine, and
+    `race` parallel claimants in threads or processes.
+    """
+
+    name: str
+    clauses: tuple[str, ...]
+    level: Level
+    kind: Literal["case", "program", "race"]
+
+    def missing(self, capabilities: Capabilities) -> str | None:
+        """Say what the store does not declare that this check needs, or None where it applies."""
+        if self.kind == "case":
+            from onewinner.suite.cases import CASES
+
+            return CASES[self.name].missing(capabilities)
+        race = race_called(self.name) if self.kind == "race" else None
+        needs = race.needs if race is not None else ("register_if_absent",)
+        reasons = (missing_need(need, capabilities) for need in needs)
+        return next((reason for reason in reasons if reason is not None), None)
+
+
+def race_called(name: str) -> Race:
+    """Answer the race of this name."""
+    from onewinner.suite.races import RACES
+
+    return next(race for race in RACES if race.name == name)
+
+
+@functools.cache
+def all_checks() -> tuple[Check, ...]:
+    """Answer every check, the cheapest and most telling first."""
+    from onewinner.suite.cases import CASES
+    from onewinner.suite.programs import CLAUSES_EXERCISED, NAME
+    from onewinner.suite.races import RACES
+
+    cases = [Check(c.name, (c.clause,), c.level, "case") for c in CASES.values()]
+    races = [Check(r.name, tuple(r.clauses), r.level, "race") for r in RACES]
+    return (*cases, Check(NAME, CLAUSES_EXERCISED, "thread", "program"), *races)
+
+
+def checks_for(level: Level, capabilities: Capabilities) -> tuple[Check, ...]:
+    """Answer the checks that run at `level` for a store with these capabilities."""
+    reach = LEVELS[: LEVELS.index(level) + 1]
+    return tuple(
+        check
+        for check in all_checks()
+        if check.level in reach and check.missing(capabilities) is None
+    )

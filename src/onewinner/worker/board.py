@@ -1,0 +1,100 @@
+"""The board: a few integers in shared memory on which the clients of a race agree.
+
+A barrier of the operating system wakes its waiters one after the other, far apart; clients that look
+at a board and then wait for one common instant start together. Each integer has a cache line of its
+own, is written by one client only and only ever grows, so no lock is needed.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from onewinner.clock import monotonic_ns, sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LINE: Final = 8  # integers of eight bytes in a cache line of 64
+_GO, _START, _QUIT = 0, _LINE, 2 * _LINE
+_PER_CLIENT: Final = 3
+
+_SPIN_NS: Final = 1_000_000
+_NAP_S: Final = 100e-6
+_LEAD_SPINNING_NS: Final = 60_000
+_LEAD_NAPPING_NS: Final = 500_000
+
+_give_way = getattr(os, "sched_yield", lambda: sleep(0))
+
+
+class Board:
+    """One process's view of the board at `path`."""
+
+    def __init__(self, path: str | Path, clients: int, *, create: bool = False) -> None:
+        self.clients = clients
+        size = (3 + _PER_CLIENT * clients) * _LINE * 8
+        if create:
+            Path(path).write_bytes(bytes(size))
+        with Path(path).open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), size)
+        self.cells = memoryview(self._map).cast("q")
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.cells.release()
+        self._map.close()
+
+    @staticmethod
+    def ready_cell(client: int) -> int:
+        """Where a client writes the round that it is ready for."""
+        return (3 + _PER_CLIENT * client) * _LINE
+
+    @staticmethod
+    def done_cell(client: int) -> int:
+        """Where a client writes the round whose volley it has finished."""
+        return (4 + _PER_CLIENT * client) * _LINE
+
+    @staticmethod
+    def beat_cell(client: int) -> int:
+        """Where a client counts: odd while it is inside a call, even while it is not."""
+        return (5 + _PER_CLIENT * client) * _LINE
+
+    def snapshot(self) -> tuple[int, ...]:
+        """Answer all that is on the board; two equal snapshots mean that nobody did anything."""
+        return tuple(self.cells[::_LINE].tolist())
+
+    def await_cells(self, cells: Iterable[int], serial: int, *, spin: bool) -> None:
+        """Wait until each of the cells has reached `serial`."""
+        until = monotonic_ns() + _SPIN_NS if spin else 0
+        for cell in cells:
+            while self.cells[cell] < serial:
+                if monotonic_ns() < until:
+                    _give_way()
+                else:
+                    sleep(_NAP_S)
+
+    def await_go(self, serial: int, *, spin: bool) -> bool:
+        """Wait for the leader's word on round `serial`; False where the block ends instead."""
+        self.await_cells((_GO,), serial, spin=spin)
+        return not 0 < self.cells[_QUIT] <= serial
+
+    def release(self, serial: int, waited_since_ns: int, *, spin: bool) -> None:
+        """Let the volley of round `serial` start, so far ahead that those who nap wake up too."""
+        now = monotonic_ns()
+        napping = not spin or now - waited_since_ns > _SPIN_NS // 2
+        self.cells[_START] = now + (_LEAD_NAPPING_NS if napping else _LEAD_SPINNING_NS)
+        self.cells[_GO] = serial
+
+    def end(self, serial: int) -> None:
+        """Tell the others that round `serial` and all after it will not be."""
+        self.cells[_QUIT] = serial
+        self.cells[_GO] = serial
+
+    def await_start(self, *, spin: bool) -> None:
+        """Wait for the agreed instant; threads of one process let each other run meanwhile."""
+        start = self.cells[_START]
+        while monotonic_ns() < start:
+            if not spin:
+                _give_way()

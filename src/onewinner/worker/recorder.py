@@ -1,0 +1,94 @@
+"""Writes down what a client did: each call with its interval and its outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from onewinner.clock import monotonic_ns
+from onewinner.contract import ABSENT, Entry, StoreError
+from onewinner.contract.values import is_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OK: Final = 0
+FAIL: Final = 1
+INFO: Final = 2
+
+
+class Record(NamedTuple):
+    """One call as it travels to the kit: plain values, for there are many.
+
+    `kind` is OK (`answer` is the result), FAIL (code, operation and message of an error after which
+    the call certainly had no effect) or INFO (a text: what is known of a call that may have had
+    one). The interval is in nanoseconds of the monotonic clock.
+    """
+
+    kind: int
+    answer: Any
+    invoked_ns: int
+    completed_ns: int
+
+
+class Recorder:
+    """Makes the calls of one client.
+
+    `make` is the only place where a target is called in a race. Whoever wants a journal that
+    survives a kill writes it in `begin`, which runs before the call and outside its interval.
+    """
+
+    def __init__(self, cells: memoryview[int], beat_cell: int) -> None:
+        self._cells = cells
+        self._beat_cell = beat_cell
+        self.records: list[Record] = []
+
+    def begin(self) -> None:
+        """Note that a call is about to be made."""
+        self._cells[self._beat_cell] += 1
+
+    def make(self, f: str, act: Callable[[], Any]) -> None:
+        """Make one call and write down how it ended; nothing that a target raises gets out."""
+        self.begin()
+        invoked_ns = monotonic_ns()
+        try:
+            answer = act()
+        except BaseException as error:  # noqa: BLE001 - a target may raise SystemExit too
+            completed_ns = monotonic_ns()
+            kind, answer = _failure(error)
+        else:
+            completed_ns = monotonic_ns()
+            kind = OK
+            if not (answer is None or answer is True or answer is False):
+                kind, answer = plain(f, answer)
+        self.records.append(Record(kind, answer, invoked_ns, completed_ns))
+        self._cells[self._beat_cell] += 1
+
+    def take(self) -> list[Record]:
+        """Answer what was recorded since the last time."""
+        records, self.records = self.records, []
+        return records
+
+
+def _failure(error: BaseException) -> tuple[int, Any]:
+    if isinstance(error, StoreError) and error.definite:
+        return FAIL, (error.code, error.operation, error.message)
+    return INFO, f"{type(error).__name__}: {error}"[:500]
+
+
+def plain(f: str, answer: Any) -> tuple[int, Any]:
+    """Answer an outcome that can be pickled without the target's own types."""
+    if answer is ABSENT:
+        return OK, answer
+    if f == "entries":
+        return _listing(answer)
+    return (OK, answer) if is_json(answer) else (OK, f"<{answer!r:.200}>")
+
+
+def _listing(answer: Any) -> tuple[int, Any]:
+    try:
+        rows = tuple(Entry(row.key, row.value, row.created_at, row.expires_at) for row in answer)
+    except (AttributeError, TypeError) as error:
+        return INFO, f"entries answered {answer!r:.200}, which is no list of Entry: {error}"
+    if all(is_json([row.key, row.value, row.created_at, row.expires_at]) for row in rows):
+        return OK, rows
+    return INFO, f"entries answered {answer!r:.200}, which is not plain JSON"

@@ -1,0 +1,97 @@
+"""Tests of the result tree as JUnit XML."""
+
+from __future__ import annotations
+
+from xml.dom import minidom
+from xml.etree import ElementTree
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onewinner.contract import Capabilities
+from onewinner.report import junit
+from onewinner.suite.tree import RunResult, Status
+from results import check, run, violation
+
+
+def cases(result: RunResult) -> dict[str, ElementTree.Element]:
+    """Write a run, read it back, and answer its test cases by name."""
+    root = ElementTree.fromstring(junit.dumps(result))
+    return {case.attrib["name"]: case for case in root.iter("testcase")}
+
+
+def test_each_check_of_each_clause_is_a_case() -> None:
+    """A clause with two checks is two cases, each with its time, class and properties."""
+    two = (check("CLAIM-6"), check("CLAIM-6", check="race_reclaim"))
+    found = cases(run(only=("CLAIM-6",), checks={"CLAIM-6": two}))
+    assert list(found) == ["CLAIM-6 race_vacant", "CLAIM-6 race_reclaim"]
+    case = found["CLAIM-6 race_reclaim"]
+    assert (case.attrib["classname"], case.attrib["time"]) == ("onewinner.CLAIM", "0.250")
+    told = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
+    assert (told["clause"], told["seed"]) == ("CLAIM-6", "0x51ab")
+    assert told["evidence.overlaps"] == "1182"
+
+
+def test_each_status_has_its_element() -> None:
+    """n/a is skipped with its reason, untested a failure of that type, an error an error."""
+    statuses = {"CLAIM-1": Status.UNTESTED, "CLAIM-2": Status.FAIL, "CLAIM-3": Status.ERROR}
+    found = cases(
+        run({**statuses, "CLAIM-4": Status.XFAIL}, capabilities=Capabilities(eviction=None))
+    )
+    outcome = {
+        name.split()[0]: [(e.tag, e.get("type")) for e in case if e.tag != "properties"]
+        for name, case in found.items()
+    }
+    assert outcome["CLAIM-1"] == [("failure", "untested")]
+    assert outcome["CLAIM-2"] == [("failure", "violation")]
+    assert outcome["CLAIM-3"] == [("error", "error")]
+    assert outcome["CLAIM-4"] == [("skipped", "xfail")]
+    assert outcome["CLAIM-5"] == []
+    assert outcome["EVICT-1"] == [("skipped", "n/a")]
+    skipped = found["EVICT-1"].find("skipped")
+    assert skipped is not None
+    assert skipped.get("message") == "eviction is not declared"
+
+
+def test_a_clause_without_a_check_is_a_failure() -> None:
+    """A clause that nothing reported on is not left out, and is not green."""
+    result = run(only=("CLAIM-1",))
+    object.__setattr__(result.clauses[0], "checks", ())
+    found = cases(result)["CLAIM-1"].find("failure")
+    assert found is not None
+    assert (found.get("type"), found.get("message")) == ("untested", "no check ran")
+
+
+def test_the_totals_are_those_of_the_cases() -> None:
+    """A reader that looks at the totals alone comes to the same verdict."""
+    result = run(
+        {"CLAIM-1": Status.UNTESTED, "CLAIM-2": Status.FAIL, "CLAIM-3": Status.ERROR},
+        capabilities=Capabilities(eviction=None),
+    )
+    root = ElementTree.fromstring(junit.dumps(result))
+    for element in (root, root[0]):
+        told = [int(element.attrib[name]) for name in ("tests", "failures", "errors", "skipped")]
+        assert told == [len(result.clauses), 2, 1, result.count(Status.NA)]
+
+
+def test_a_failure_says_how_to_see_it_again() -> None:
+    """The text of a failure holds what happened, why, and the command, as properties get lost."""
+    text = cases(run({"CLAIM-6": Status.FAIL}))["CLAIM-6 race_vacant"].findtext("failure") or ""
+    assert 'key "k17" has 2 winners' in text
+    assert "Why: between two successful claims" in text
+    assert text.endswith("Reproduce:  onewinner verify sqlite -k CLAIM-6 --seed 0x51ab")
+
+
+@given(st.text(st.characters()))
+def test_nothing_that_a_target_says_breaks_the_file(said: str) -> None:
+    """Control characters, surrogates and mark-up are text to two readers, and nothing is lost."""
+    broken = violation("CLAIM-6", summary=f"said {said}", happened=(said,), why=said, script="")
+    found = check("CLAIM-6", Status.FAIL, violation=broken, evidence={"text": said}, check=said)
+    written = junit.dumps(run(only=("CLAIM-6",), checks={"CLAIM-6": (found,)}, target=said))
+    case = next(ElementTree.fromstring(written).iter("testcase"))
+    again = minidom.parseString(written.encode()).getElementsByTagName("failure")[0]
+    failure = case.find("failure")
+    assert failure is not None
+    assert failure.get("message") == again.getAttribute("message")
+    if len(said) < 20 and said.isprintable():
+        assert failure.get("message") == f"said {said}"
