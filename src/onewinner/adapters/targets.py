@@ -109,7 +109,9 @@ def _mutant(spec: str, name: str) -> Connect:
         import difflib
 
         near = difflib.get_close_matches(name, MUTANTS, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(sorted(MUTANTS))}"
+        hint = (
+            f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(sorted(MUTANTS))}"
+        )
         raise TargetError(f"target {spec!r}: no mutant has that name; {hint}")
     return MUTANTS[name].connect
 

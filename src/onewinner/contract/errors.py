@@ -24,7 +24,9 @@ CODES: Final[dict[str, ErrorCode]] = {
     code.name: code
     for code in (
         ErrorCode("INVALID_INPUT", True, "an argument breaks a rule of the contract, section 5"),
-        ErrorCode("LIMIT_EXCEEDED", True, "a size, depth, namespace or plugin limit would be passed"),
+        ErrorCode(
+            "LIMIT_EXCEEDED", True, "a size, depth, namespace or plugin limit would be passed"
+        ),
         ErrorCode("CORRUPT", True, "the stored value of this row cannot be decoded"),
         ErrorCode("OPEN_FAILED", True, "the store could not be opened"),
         ErrorCode("READ_FAILED", True, "a read could not be carried out"),
@@ -48,7 +50,9 @@ class StoreError(Exception):
         self.code = code.removeprefix(_RELEASED_PREFIX)
         self.operation = operation
         self.message = message
-        super().__init__(f"{self.code} in {operation}: {message}" if message else f"{self.code} in {operation}")
+        super().__init__(
+            f"{self.code} in {operation}: {message}" if message else f"{self.code} in {operation}"
+        )
 
     @property
     def definite(self) -> bool:

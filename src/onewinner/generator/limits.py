@@ -48,8 +48,7 @@ def full(sheet: Sheet, rounds: int) -> Iterator[Round]:
                 for client in range(sheet.shape.clients)
             ),
             inspect=tuple(
-                call._replace(max_entries=most)
-                for call in sheet.look(plugin, space, [*old, *keys])
+                call._replace(max_entries=most) for call in sheet.look(plugin, space, [*old, *keys])
             ),
             cold=sheet.cold(),
             facts={"max_entries": most, "exact": int(exact)},

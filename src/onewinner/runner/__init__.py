@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from onewinner.runner.pool import Block, Played, PlayedBlock, WorkerLost, WorkerPool
 from onewinner.runner.process import Child, ChildError, Ended, call_in_child
 
-__all__ = ("Child", "ChildError", "Ended", "call_in_child")
+__all__ = (
+    "Block",
+    "Child",
+    "ChildError",
+    "Ended",
+    "Played",
+    "PlayedBlock",
+    "WorkerLost",
+    "WorkerPool",
+    "call_in_child",
+)

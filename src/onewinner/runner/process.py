@@ -72,7 +72,9 @@ class Ended:
             case "raised":
                 return f"it raised {self.error.strip().splitlines()[-1]}"
             case "exited":
-                return f"the process ended with exit code {self.exit_code} in the middle of its work"
+                return (
+                    f"the process ended with exit code {self.exit_code} in the middle of its work"
+                )
             case "signalled":
                 return f"the process was killed by {self.signal_name}"
             case "silent":
@@ -85,10 +87,20 @@ class Child:
     """One child process: its messages, what it prints, and its certain end.
 
     Use it as a context manager; leaving the context kills whatever is left of the child's process
-    group. On Linux a child also dies when the *thread* that started it ends.
+    group. On Linux a child also dies when the *thread* that started it ends. With `takes_orders`
+    the function is called as `function(send, receive, *args)`, and gets what `tell` is given.
+
+    Raises ChildError where `function` or an argument cannot be carried to another process.
     """
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], *, name: str) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        *,
+        name: str,
+        takes_orders: bool = False,
+    ) -> None:
         self.name = name
         self.hello = False
         self.open = True
@@ -98,8 +110,9 @@ class Child:
         context = multiprocess.get_context("spawn")
         self._replies, replies = context.Pipe(duplex=False)
         self._noise, noise = context.Pipe(duplex=False)
+        orders, self._orders = context.Pipe(duplex=False) if takes_orders else (None, None)
         self._process = context.Process(
-            target=child.main, args=(replies, noise, os.getpid(), work), name=name
+            target=child.main, args=(replies, noise, orders, os.getpid(), work), name=name
         )
         try:
             self._process.start()
@@ -107,8 +120,9 @@ class Child:
             self._close_pipes()
             raise
         finally:
-            replies.close()
-            noise.close()
+            for theirs in (replies, noise, orders):
+                if theirs is not None:
+                    theirs.close()
         self.pid: int = self._process.pid
         for reader in (self._replies, self._noise):
             os.set_blocking(reader.fileno(), False)
@@ -129,6 +143,10 @@ class Child:
             self.open = bool(chunk)
         self.hello = self.hello or any(kind == child.HELLO for kind, _ in frames)
         return frames
+
+    def tell(self, order: object) -> None:
+        """Hand an order to a child that is waiting for one; raises BrokenPipeError if it is gone."""
+        child.write_frame(self._orders.fileno(), order)
 
     def tail(self) -> tuple[str, ...]:
         """Answer the last lines that the child printed."""
@@ -184,8 +202,9 @@ class Child:
             (os.killpg if group else os.kill)(self.pid, number)
 
     def _close_pipes(self) -> None:
-        self._replies.close()
-        self._noise.close()
+        for ours in (self._replies, self._noise, self._orders):
+            if ours is not None:
+                ours.close()
 
     def __enter__(self) -> Child:
         return self
@@ -258,9 +277,7 @@ def call_in_child(
 class _Conversation:
     """Listens to one child until it ends."""
 
-    def __init__(
-        self, process: Child, on_message: Callable[[Any], None], silence_s: float
-    ) -> None:
+    def __init__(self, process: Child, on_message: Callable[[Any], None], silence_s: float) -> None:
         self._process = process
         self._on_message = on_message
         self._silence_s = silence_s

@@ -19,7 +19,8 @@ PLAIN_KEYS: Final = ("a", "b", "c", "d")
 WRONG_COUNTS: Final[tuple[Any, ...]] = (0, -1, 1.5, "1", True, float("nan"))
 
 
-# Drawn by name: Hypothesis works with the text of what it samples from, and these are long.
+# Drawn by name and through plain functions: Hypothesis writes down, hashes and compares the text
+# of what it samples from and maps with, and these are long.
 _WRONG_KEYS: Final[dict[str, Any]] = {
     "empty": "",
     "blank": "  ",
@@ -38,6 +39,14 @@ _WRONG_VALUES: Final[dict[str, Any]] = {
     "object inside": {"a": object()},
     "too big": "x" * 1_048_577,
 }
+
+
+def _wrong_key(name: str) -> Any:
+    return _WRONG_KEYS[name]
+
+
+def _wrong_value(name: str) -> Any:
+    return _WRONG_VALUES[name]
 
 
 def key_pools(*, validates: bool) -> st.SearchStrategy[list[str]]:
@@ -72,7 +81,7 @@ def ttls(unit_ms: int) -> st.SearchStrategy[int | None]:
 
 def wrong_keys() -> st.SearchStrategy[Any]:
     """Keys that are refused (INPUT-4)."""
-    return st.sampled_from(sorted(_WRONG_KEYS)).map(_WRONG_KEYS.__getitem__)
+    return st.sampled_from(sorted(_WRONG_KEYS)).map(_wrong_key)
 
 
 def wrong_ttls() -> st.SearchStrategy[Any]:
@@ -82,7 +91,7 @@ def wrong_ttls() -> st.SearchStrategy[Any]:
 
 def wrong_values() -> st.SearchStrategy[Any]:
     """Values that are refused (INPUT-7 to INPUT-9)."""
-    return st.sampled_from(sorted(_WRONG_VALUES)).map(_WRONG_VALUES.__getitem__)
+    return st.sampled_from(sorted(_WRONG_VALUES)).map(_wrong_value)
 
 
 def wrong_openings() -> st.SearchStrategy[dict[str, Any]]:

@@ -163,5 +163,9 @@ def _row(space: Space | None, key: object) -> Row | None:
 
 
 def _held_elsewhere(divergence: Divergence) -> bool:
-    """Whether the wrong answer could come from another namespace's or another key's row."""
-    return any(space.live(divergence.now) for space in divergence.before.spaces)
+    """Whether the wrong answer could come from another row: by its value, or by a like key."""
+    seen, key = divergence.observed, str(divergence.call.key)
+    rows = [row for space in divergence.before.spaces for row in space.live(divergence.now)]
+    if isinstance(seen, Value):
+        return any(row.value == seen.text for row in rows)
+    return any(row.key.casefold() in key.casefold() for row in rows)

@@ -22,7 +22,8 @@ MARKS: Final[dict[str, tuple[str, ...]]] = {
     "update": ("REG-1", "REG-2"),
     "reclaim": ("TTL-5",),
     "expired row met": ("TTL-1", "TTL-4"),
-    "eviction": ("EVICT-1", "EVICT-2", "EVICT-3"),
+    "eviction": ("EVICT-1", "EVICT-2"),
+    "eviction among ties": ("EVICT-3",),
     "insert beside expired rows": ("EVICT-5",),
     "cap reached": ("CAP-1", "CAP-2"),
     "input refused": ("INPUT-11", "ERR-4"),
@@ -96,8 +97,11 @@ def _marks_of_insert(before: State, after: State, call: Call, now: int) -> Itera
     assert old is not None
     assert new is not None
     kept = {row.key for row in new.rows}
-    if any(row.live(now) and row.key not in kept for row in old.rows):
+    gone = [row for row in old.rows if row.live(now) and row.key not in kept]
+    if gone:
         yield "eviction"
+    if any(row.created_at == other.created_at for row in gone for other in new.rows):
+        yield "eviction among ties"
 
 
 def _is_cap(before: State, call: Call, code: str, now: int) -> bool:

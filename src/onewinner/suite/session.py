@@ -266,11 +266,16 @@ class Session:
         """
         if not self.virtual and call.f in ("register", "register_if_absent"):
             self.now += 1  # in real time every write is younger than the one before
-        statement = f"{on}.{describe_call(call)}"
-        before, self.current = self.state, statement
         self.calls += 1
+        self.current = f"{on}.{describe_call(call)}"
         seen, raw = observe(call.f, make)
         self.current = ""
+        self.judge_seen(call, seen, on=on, assign=assign)
+        return seen, raw
+
+    def judge_seen(self, call: Call, seen: Observed, *, on: str, assign: str = "") -> None:
+        """Hold what was seen of a call against the model, and move the model on."""
+        statement, before = f"{on}.{describe_call(call)}", self.state
         possible = outcomes(self._rules, before, call, self.now)
         agreeing = [after for answer, after in possible if self._agrees(answer, seen)]
         expected = tuple(answer for answer, _ in possible)
@@ -283,7 +288,6 @@ class Session:
         self.steps.append(Step(_tolerant(code, seen), describe_observed(seen), self.now))
         if self.on_step is not None:
             self.on_step(before, call, seen)
-        return seen, raw
 
     def note(self, code: str) -> None:
         """Add a line to the program that is no call."""

@@ -78,7 +78,7 @@ class Board:
     def await_go(self, serial: int, *, spin: bool) -> bool:
         """Wait for the leader's word on round `serial`; False where the block ends instead."""
         self.await_cells((_GO,), serial, spin=spin)
-        return not 0 < self.cells[_QUIT] <= serial
+        return self.cells[_QUIT] != serial
 
     def release(self, serial: int, waited_since_ns: int, *, spin: bool) -> None:
         """Let the volley of round `serial` start, so far ahead that those who nap wake up too."""

@@ -88,12 +88,14 @@ class FrameBuffer:
         return items
 
 
-def main(replies: Any, noise: Any, parent: int, work: bytes) -> None:
+def main(replies: Any, noise: Any, orders: Any, parent: int, work: bytes) -> None:
     """Run `function(send, *args)` in this child and report how it ended; never returns.
 
-    `replies` and `noise` are the writing ends of pipes, `parent` is the id of the process that
-    started this one, and `work` the pickled function with its arguments: it is unpickled here, so
-    that an import that fails or prints is reported like anything else that the function does.
+    `replies` and `noise` are the writing ends of pipes, `orders` is the reading end of one or None;
+    where it is given the function gets `receive` as its second argument. `parent` is the id of the
+    process that started this one, and `work` the pickled function with its arguments: it is
+    unpickled here, so that an import that fails or prints is reported like anything else that the
+    function does.
     """
     _enter(noise.fileno(), parent)
     lock = threading.Lock()
@@ -106,6 +108,8 @@ def main(replies: Any, noise: Any, parent: int, work: bytes) -> None:
     tell(HELLO, os.getpid())
     try:
         function, args = pickle.loads(work)
+        if orders is not None:
+            args = (lambda: read_frame(orders.fileno()), *args)
         last = (RETURNED, function(lambda message: tell(MESSAGE, message), *args))
     except BaseException:  # noqa: BLE001 - SystemExit from a target is an ending like any other
         last = (RAISED, traceback.format_exc())

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from onewinner.clock import SharedClock, monotonic_ns, sleep, wall_ns
+from onewinner.generator import Pass
 from onewinner.worker.board import Board
 from onewinner.worker.noise import Noise
 from onewinner.worker.recorder import Recorder
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
     from onewinner.contract import Backend, Store
-    from onewinner.generator import Call, Pass, Step
+    from onewinner.generator import Call, Step
     from onewinner.worker.recorder import Record
 
 _SWITCH_INTERVAL_S: Final = 1e-6
 _WAIT_STEP_S: Final = 0.05
+_WALL_PATIENCE_NS: Final = 5_000_000_000
 
 
 class Part(NamedTuple):
@@ -39,13 +41,14 @@ class Part(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """What one client did in one phase of a round (`round` counts from 0 in the block).
+    """What one client did in one phase of a round, both counted from 0.
 
-    `epoch` grows whenever time was made to pass: rows of an earlier epoch are strictly older.
+    `first` is the place of the first record among the phase's calls. `epoch` grows whenever time was made to pass: rows of an earlier epoch are strictly older.
     """
 
     round: int
     phase: str
+    first: int
     epoch: int
     records: list[Record]
 
@@ -85,30 +88,59 @@ def serve(
     board_path: str,
     crowd_max: int,
 ) -> None:
-    """Carry out orders until there are no more."""
-    board = Board(board_path, crowd_max)
+    """Say that this worker is there (by sending None), then carry out orders until the last."""
+    bench = Bench(target, clock, Board(board_path, crowd_max), _processors())
+    send(None)
     with contextlib.suppress(EOFError):
         while (order := receive()) is not None:
-            send(_carry_out(order, target, clock, board))
+            send(bench.carry_out(order))
 
 
-def _carry_out(order: Order, target: Target, clock: Clock, board: Board) -> Reply:
-    shared = Handles(target, order.location, clock) if order.shared_handle else None
-    clients = [
-        Client(number, parts, order, shared or Handles(target, order.location, clock), board, clock)
-        for number, parts in order.clients
-    ]
-    if len(clients) == 1:
-        clients[0].run()
-    else:
-        _in_threads(clients)
-    for handles in {id(client.handles): client.handles for client in clients}.values():
-        handles.close()
-    return Reply(
-        {client.number: client.segments for client in clients},
-        [drift for client in clients for drift in client.drifts_ms],
-        1 if shared else len(clients),
-    )
+class Bench(NamedTuple):
+    """What a worker keeps from order to order."""
+
+    target: Target
+    clock: Clock
+    board: Board
+    processors: tuple[int, ...]
+
+    def carry_out(self, order: Order) -> Reply:
+        """Let this worker's clients do their part of a block, each on a thread of its own."""
+        shared = self._handles(order) if order.shared_handle else None
+        clients = [
+            Client(number, parts, order, shared or self._handles(order), self)
+            for number, parts in order.clients
+        ]
+        if len(clients) == 1:
+            clients[0].run()
+        else:
+            _in_threads(clients)
+        for handles in {id(client.handles): client.handles for client in clients}.values():
+            handles.close()
+        return Reply(
+            {client.number: client.segments for client in clients},
+            [drift for client in clients for drift in client.drifts_ms],
+            1 if shared else len(clients),
+        )
+
+    def _handles(self, order: Order) -> Handles:
+        return Handles(self.target, order.location, self.clock)
+
+    def pin(self, client: int) -> None:
+        """Give the calling thread a processor of its own as far as there are any.
+
+        Else the scheduler tends to wake all clients on one, where they hardly ever meet.
+        """
+        if self.processors:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, {self.processors[client % len(self.processors)]})
+
+
+def _processors() -> tuple[int, ...]:
+    """Answer the processors this process may use, none where threads cannot be placed."""
+    if not hasattr(os, "sched_setaffinity"):
+        return ()
+    return tuple(sorted(os.sched_getaffinity(0)))
 
 
 def _in_threads(clients: list[Client]) -> None:
@@ -181,8 +213,7 @@ class Client:
         parts: tuple[Part, ...],
         order: Order,
         handles: Handles,
-        board: Board,
-        clock: Clock,
+        bench: Bench,
     ) -> None:
         self.number = number
         self.handles = handles
@@ -190,30 +221,33 @@ class Client:
         self.drifts_ms: list[int] = []
         self._parts = parts
         self._order = order
-        self._board = board
-        self._clock = clock
-        self._recorder = Recorder(board.cells, board.beat_cell(number))
+        self._bench = bench
+        self._board = bench.board
+        self._recorder = Recorder(bench.board.cells, bench.board.beat_cell(number))
         self._noise = Noise(f"{order.noise}/{number}") if order.noise is not None else None
         self._epoch = 0
         self._returned = (0, 0)
+        self._idle_since_ns = 0
 
     def run(self) -> None:
         """Take part in every round of the block, until the leader ends it."""
-        _pin(self.number)
+        self._bench.pin(self.number)
         home = self._order.location
-        self._recorder.make("open", self.handles.connect)
-        self._close_segment(0, "connect")
+        self._connect(0)
         for index, part in enumerate(self._parts):
             if part.place is not None:
                 self.handles.close(part.place)
             elif part.cold and not self._order.shared_handle:
                 self.handles.close()
-                self._recorder.make("open", self.handles.connect)
-                self._close_segment(index, "connect")
+                self._connect(index)
             if not (self._lead(index, part) if self.number == 0 else self._follow(index, part)):
                 return
             if part.place is not None:
                 self.handles.close(home)
+
+    def _connect(self, index: int) -> None:
+        self._recorder.make("open", self.handles.connect)
+        self._close_segment(index, "connect")
 
     def _follow(self, index: int, part: Part) -> bool:
         serial = self._order.serial + index
@@ -228,44 +262,55 @@ class Client:
     def _lead(self, index: int, part: Part) -> bool:
         serial, spin = self._order.serial + index, self._order.spin
         others = range(1, self._order.crowd)
-        began = monotonic_ns()
-        if began > self._order.stop_ns:
+        if monotonic_ns() > self._order.stop_ns:
             self._board.end(serial)
             return False
-        offset_ns = wall_ns() - began
+        offset_ns = _clocks_apart_ns()
         self._prepare(index, part)
         acts = self._bind(part)
         self._board.await_cells(map(self._board.ready_cell, others), serial, spin=spin)
-        self._board.release(serial, began, spin=spin)
+        self._board.release(serial, self._idle_since_ns, spin=spin)
         self._fire(index, acts)
+        self._idle_since_ns = monotonic_ns()
         self._board.await_cells(map(self._board.done_cell, others), serial, spin=spin)
         for call in part.inspect:
             self._recorder.make(call.f, self._act(call))
         self._close_segment(index, "inspect")
-        self.drifts_ms.append(abs(wall_ns() - monotonic_ns() - offset_ns) // 1_000_000)
+        self.drifts_ms.append(abs(_clocks_apart_ns() - offset_ns) // 1_000_000)
         return True
 
     def _prepare(self, index: int, part: Part) -> None:
+        first = 0
         for step in part.prepare:
-            if hasattr(step, "margin_ms"):
-                self._close_segment(index, "prepare")
+            if isinstance(step, Pass):
+                first += self._close_segment(index, "prepare", first)
                 self._let_pass(step)
                 self._epoch += 1
             else:
                 self._recorder.make(step.f, self._act(step))
                 self._returned = (monotonic_ns(), wall_ns())
-        self._close_segment(index, "prepare")
+        self._close_segment(index, "prepare", first)
 
     def _let_pass(self, step: Pass) -> None:
-        """Move virtual time; or wait until both real clocks agree that it has passed."""
-        if isinstance(self._clock, SharedClock):
-            self._clock.advance(step.ms)
+        """Move virtual time; or wait until both real clocks agree that it has passed.
+
+        A wall clock that was set back is not waited for longer than a few seconds: the round is
+        then known by its drift.
+        """
+        clock = self._bench.clock
+        if isinstance(clock, SharedClock):
+            clock.advance(step.ms)
             return
         wait_ns = (step.ms + step.margin_ms) * 1_000_000
         monotonic_until, wall_until = (stamp + wait_ns for stamp in self._returned)
-        beat = self._board.beat_cell(self.number)
-        while (left := max(monotonic_until - monotonic_ns(), wall_until - wall_ns())) > 0:
-            self._board.cells[beat] += 2  # still alive, and in no call
+        alive = self._board.ready_cell(self.number)  # nobody waits for the leader to be ready
+        while True:
+            left = monotonic_until - monotonic_ns()
+            if left > -_WALL_PATIENCE_NS:
+                left = max(left, wall_until - wall_ns())
+            if left <= 0:
+                return
+            self._board.cells[alive] += 1
             sleep(min(_WAIT_STEP_S, left / 1e9))
 
     def _bind(self, part: Part) -> list[tuple[str, Callable[[], Any]]]:
@@ -309,21 +354,20 @@ class Client:
             self._noise.stop()
         self._close_segment(index, "volley")
 
-    def _close_segment(self, index: int, phase: str) -> None:
+    def _close_segment(self, index: int, phase: str, first: int = 0) -> int:
         if records := self._recorder.take():
-            self.segments.append(Segment(index, phase, self._epoch, records))
+            self.segments.append(Segment(index, phase, first, self._epoch, records))
+        return len(records)
 
 
 def _raise(error: BaseException) -> None:
     raise error
 
 
-def _pin(client: int) -> None:
-    """Give each client a processor of its own as far as there are any.
-
-    Else the scheduler tends to wake them all on one, where they hardly ever meet.
-    """
-    if hasattr(os, "sched_setaffinity"):
-        processors = sorted(os.sched_getaffinity(os.getpid()))
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, {processors[client % len(processors)]})
+def _clocks_apart_ns() -> int:
+    """Answer how far the wall clock is ahead of the monotonic one, read close together."""
+    for _ in range(10):
+        before, wall, after = monotonic_ns(), wall_ns(), monotonic_ns()
+        if after - before < 500_000:
+            break
+    return wall - before

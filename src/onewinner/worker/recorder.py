@@ -59,7 +59,7 @@ class Recorder:
             completed_ns = monotonic_ns()
             kind = OK
             if not (answer is None or answer is True or answer is False):
-                kind, answer = plain(f, answer)
+                kind, answer = (OK, None) if f == "open" else plain(f, answer)
         self.records.append(Record(kind, answer, invoked_ns, completed_ns))
         self._cells[self._beat_cell] += 1
 

@@ -9,6 +9,7 @@ from onewinner.suite.cases import (
     inputs,
     isolation,
     readers,
+    realtime,
     removers,
 )
 from onewinner.suite.cases.case import CASES, Case, run_case
@@ -24,6 +25,7 @@ __all__ = (
     "inputs",
     "isolation",
     "readers",
+    "realtime",
     "removers",
     "run_case",
 )

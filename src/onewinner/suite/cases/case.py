@@ -52,6 +52,10 @@ class Case:
         return next((reason for reason in reasons if reason is not None), None)
 
 
+class Inconclusive(Exception):  # noqa: N818 - a finding, not a mistake
+    """The case could not exercise what it is about; its clause stays untested, with this reason."""
+
+
 CASES: Final[dict[str, Case]] = {}
 
 
@@ -95,6 +99,8 @@ def run_case(
         return _broken(case, session, divergence, started)
     except TargetError as error:
         return [_error(case, str(error), started)]
+    except Inconclusive as reason:
+        return [_untested(case, str(reason), started)]
     return [
         CheckResult(
             check=case.name,
@@ -121,14 +127,17 @@ def _broken(
     )
     if clause == case.clause:
         return [found]
-    untested = CheckResult(
+    return [found, _untested(case, f"its set-up already breaks {clause}", started)]
+
+
+def _untested(case: Case, reason: str, started: int) -> CheckResult:
+    return CheckResult(
         check=case.name,
         clause=case.clause,
         status=Status.UNTESTED,
-        reason=f"its set-up already breaks {clause}",
+        reason=reason,
         seconds=_seconds(started),
     )
-    return [found, untested]
 
 
 def _error(case: Case, reason: str, started: int) -> CheckResult:

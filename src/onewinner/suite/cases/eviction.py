@@ -55,19 +55,26 @@ def eviction_goes_by_age_not_by_expiry(s: Session) -> None:
     space.observe("oldest", "soonest", "latest", "new")
 
 
-@case("EVICT-2", time="virtual")
+@case("EVICT-2")
+def fresh_row_survives_in_a_namespace_of_one(s: Session) -> None:
+    """The row just written stays, also where it is as old as the other and its key sorts first."""
+    s.judge()
+    for number in range(1 if s.virtual else 40):  # in real time not every pair is of one age
+        for first, second in (("z", "a"), ("a", "z"), ("m", "m0")):
+            space = s.open(namespace=f"{first}{second}{number}", max_entries=1)
+            space.claim(first, 1)
+            space.claim(second, 2)
+            space.observe(first, second)
+
+
+@case("EVICT-2", "register", time="virtual")
 def fresh_row_survives_ties(s: Session) -> None:
     """Where all rows are of one age, the row just written is not the one to go."""
     s.judge()
-    for number, (first, second) in enumerate((("z", "a"), ("a", "z"), ("m", "m0"))):
-        space = s.open(namespace=f"one{number}", max_entries=1)
-        space.claim(first, 1)
-        space.claim(second, 2)
-        space.observe(first, second)
-    several = s.open(namespace="several", max_entries=2)
+    space = s.open(max_entries=2)
     for key in ("z", "y", "x", "a", "b"):
-        several.register(key, key)
-        several.observe("z", "y", "x", "a", "b")
+        space.register(key, key)
+        space.observe("z", "y", "x", "a", "b")
 
 
 @case("EVICT-2", "register", time="virtual")

@@ -1,0 +1,257 @@
+"""Sessions: programs on a store and the model at once, and the scripts they leave behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from onewinner.adapters.targets import Target
+from onewinner.contract import ABSENT, Entry, InvalidInput, StoreError
+from onewinner.model import Call, Count, Listing, Refused, Row, Value
+from onewinner.stores import memory
+from onewinner.suite.answers import (
+    Broken,
+    Raised,
+    agrees,
+    agrees_in_real_time,
+    names_its_operation,
+    observe,
+)
+from onewinner.suite.cases import CASES, run_case
+from onewinner.suite.diagnosis import blame, violation
+from onewinner.suite.session import Divergence, new_session
+from onewinner.suite.tree import Status
+
+
+class Deaf:
+    """A memory store one of whose operations answers something else."""
+
+    def __init__(self, backend, wrong):
+        self._backend, self._wrong = backend, wrong
+        self.capabilities = backend.capabilities
+
+    def open(self, *args, **options):
+        store = self._backend.open(*args, **options)
+        for name, answer in self._wrong.items():
+            setattr(self, name, answer)
+        wrong = self._wrong
+
+        class Half:
+            def __getattr__(self, name):
+                return wrong.get(name) or getattr(store, name)
+
+        return Half()
+
+    def sweep_expired(self):
+        return self._backend.sweep_expired()
+
+    def close(self):
+        self._backend.close()
+
+
+def deaf(**wrong):
+    """Answer a target whose named operations are replaced."""
+
+    def connect(location, *, clock):
+        return Deaf(memory.connect(location, clock=clock), wrong)
+
+    return Target("deaf", given=connect)
+
+
+@pytest.fixture
+def capabilities(tmp_path):
+    """What the memory store declares."""
+    from onewinner.clock import SystemClock
+
+    backend = memory.connect(str(tmp_path), clock=SystemClock())
+    backend.close()
+    return backend.capabilities
+
+
+def test_session_follows_a_right_store(tmp_path, capabilities):
+    """A program on a right store ends without a divergence and knows the model's state."""
+    session = new_session(Target("memory"), capabilities, str(tmp_path))
+    space = session.open(max_entries=2)
+    space.claim("a", 1, ttl_ms=5)
+    session.advance(5)
+    space.claim("a", 2)
+    session.sweep()
+    space.observe("a")
+    assert session.state.plugin_rows("plugin", session.now) == 1
+    session.close()
+
+
+def test_first_wrong_answer_diverges(tmp_path, capabilities):
+    """The first answer that the contract does not allow ends the program, with what was due."""
+    session = new_session(deaf(lookup=lambda key: "nonsense"), capabilities, str(tmp_path))
+    space = session.open()
+    space.claim("k", 1)
+    with pytest.raises(Divergence, match=r"lookup\('k'\) answered \"nonsense\", where .* has 1"):
+        space.lookup("k")
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "clause"),
+    [
+        ({"register_if_absent": lambda *a, **k: False}, "CLAIM-1"),
+        ({"register_if_absent": lambda *a, **k: None}, "CLAIM-1"),
+        ({"lookup": lambda key: None}, "READ-1"),
+        ({"delete": lambda key: True}, "DEL-1"),
+        ({"entries": list}, "CLAIM-1"),
+        ({"entries": list}, "CLAIM-1"),
+        ({"clear": lambda: 1}, "DEL-5"),
+        ({"consume": lambda key: 1 / 0}, "ERR-4"),
+    ],
+)
+def test_undirected_programs_blame_a_likely_clause(tmp_path, capabilities, wrong, clause):
+    """A divergence outside a directed case is put down to a clause that fits what was seen."""
+    session = new_session(deaf(**wrong), capabilities, str(tmp_path))
+    space = session.open()
+    with pytest.raises(Divergence) as caught:
+        space.delete("a")
+        space.claim("k", 1)
+        space.entries()
+        space.lookup("never")
+        space.clear()
+        space.consume("k")
+    assert blame(session, caught.value) == clause
+    session.close()
+
+
+def test_case_whose_set_up_breaks_is_untested(tmp_path, capabilities):
+    """What breaks before the case's point is the other clause's violation."""
+    target = deaf(register_if_absent=lambda *a, **k: False)
+    results = run_case(CASES["refused_claim_evicts_nobody"], target, capabilities, str(tmp_path))
+    assert [(r.clause, r.status) for r in results] == [
+        ("CLAIM-1", Status.FAIL),
+        ("CLAIM-4", Status.UNTESTED),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "case"),
+    [
+        ("mutant:claim-overwrites-live", "live_key_is_refused"),
+        ("mutant:expiry-off-by-one-ms", "life_ends_exactly_at_expiry"),
+        ("mutant:cap-refusal-leaves-row", "refusal_at_the_cap_changes_nothing"),
+        ("mutant:null-is-absent", "null_is_a_value"),
+        ("mutant:entries-unordered", "entries_are_ordered_by_age_then_key"),
+    ],
+)
+def test_script_fails_on_the_mutant_and_passes_on_the_reference(tmp_path, target, case):
+    """The printed program shows the violation when it is run; the reference store has none."""
+    from onewinner.clock import SystemClock
+
+    mutant = Target(target)
+    backend = mutant.connect(str(tmp_path / "probe"), SystemClock())
+    backend.close()
+    results = run_case(CASES[case], mutant, backend.capabilities, str(tmp_path))
+    script = next(r.violation.script for r in results if r.violation is not None)
+    reference = script.replace(f"resolve({target!r})", "resolve('sqlite')")
+    assert reference != script
+    for text, code in ((script, 1), (reference, 0)):
+        ended = subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ended.returncode == code, ended.stderr
+        assert ("Error" in ended.stderr) == (code == 1)
+
+
+def test_violation_tells_what_happened(tmp_path, capabilities):
+    """A violation carries the clause's sentence, a timeline and a script."""
+    session = new_session(deaf(lookup=lambda key: 7), capabilities, str(tmp_path))
+    space = session.open()
+    with pytest.raises(Divergence) as caught:
+        space.lookup("k")
+    told = violation(session, caught.value, "READ-1")
+    assert "lookup" in told.happened[-1]
+    assert told.why.startswith("`lookup` MUST answer")
+    assert "import onewinner" in told.script
+    session.close()
+
+
+def test_answers_are_told_apart_by_type():
+    """One is not true, null is not absent, and an error agrees only with its refusal."""
+    assert agrees(True, True)
+    assert not agrees(True, 1)
+    assert not agrees(None, ABSENT)
+    assert not agrees(ABSENT, Value("null"))
+    assert agrees(Count(1, 2), 2)
+    assert not agrees(Count(1, 2), True)
+    assert agrees(Refused("CORRUPT", "X"), Raised("CORRUPT", "lookup", ""))
+    assert not agrees(Refused("CORRUPT", "X"), Broken("raised X"))
+
+
+def test_real_time_listings_agree_by_life_and_own_order():
+    """In real time a listing must have the keys, values and lengths of life, in its own order."""
+    wanted = Listing((Row("a", "1", 0, 100), Row("b", "2", 1, None)))
+    right = Listing((Row("a", "1", 5_000, 5_101), Row("b", "2", 5_000, None)))
+    assert agrees_in_real_time(wanted, right, 1)
+    for rows in (
+        right.rows[::-1],
+        right.rows[:1],
+        (Row("a", "1", 5_000, 5_200), right.rows[1]),
+        (Row("a", "1", 5_000, None), right.rows[1]),
+        (Row("a", "9", 5_000, 5_100), right.rows[1]),
+    ):
+        assert not agrees_in_real_time(wanted, Listing(rows), 1)
+
+
+@pytest.mark.parametrize(
+    ("f", "answer", "seen"),
+    [
+        ("register_if_absent", True, True),
+        ("register_if_absent", 1, Broken("answered 1")),
+        ("lookup", {"b": 1, "a": 2.0}, Value('{"a":2,"b":1}')),
+        ("lookup", object, Broken("answered <class 'object'>")),
+        ("entries", [Entry("k", 1, 2, None)], Listing((Row("k", "1", 2, None),))),
+        ("entries", 5, Broken("answered 5, not a list of Entry")),
+        ("entries", [("k", 1)], Broken("listed ('k', 1), not an Entry with a JSON value")),
+        ("sweep_expired", True, Broken("answered True")),
+    ],
+)
+def test_answers_of_a_wrong_type_are_broken(f, answer, seen):
+    """What an operation may not answer is told as broken, not compared."""
+    assert observe(f, lambda: answer)[0] == seen
+
+
+def test_errors_are_observed():
+    """Contract errors keep code and operation; anything else that is raised is broken."""
+
+    def refuse():
+        raise InvalidInput(operation="lookup", message="no")
+
+    def leave():
+        raise SystemExit(3)
+
+    assert observe("lookup", refuse)[0] == Raised("INVALID_INPUT", "lookup", "no")
+    assert observe("lookup", leave)[0] == Broken("raised SystemExit: 3")
+
+
+def test_errors_must_name_their_operation():
+    """A claim's error may name `register`; any other operation names itself."""
+    error = StoreError(code="X", operation="register")
+    assert names_its_operation("register_if_absent", Raised(error.code, error.operation, ""))
+    assert not names_its_operation("lookup", Raised(error.code, error.operation, ""))
+
+
+def test_wrongly_named_operation_breaks_err_1(tmp_path, capabilities):
+    """A refusal with the right code and the wrong operation is a violation of ERR-1."""
+
+    def refuse(key):
+        raise InvalidInput(operation="teleport")
+
+    session = new_session(deaf(lookup=refuse), capabilities, str(tmp_path))
+    space = session.open()
+    with pytest.raises(Divergence) as caught:
+        space.lookup("")
+    assert caught.value.clause == "ERR-1"
+    session.close()
+
+
+def test_call_is_a_value():
+    """Calls can be hashed and compared."""
+    assert hash(Call(f="lookup", key="k")) == hash(Call(f="lookup", key="k"))
