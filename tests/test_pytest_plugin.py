@@ -93,7 +93,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Engine:
 def run(pytester: pytest.Pytester, *args: str, test: str = SUBCLASS) -> pytest.RunResult:
     """Run pytest on a test file in this process, without what the outer run brings."""
     pytester.makepyfile(test_store=test)
-    return pytester.runpytest_inprocess("--strict-markers", "-p", "no:xdist", *args)
+    without = [word for name in ("xdist", "hypothesispytest") for word in ("-p", f"no:{name}")]
+    return pytester.runpytest_inprocess("--strict-markers", *without, *args)
 
 
 def text_of(result: pytest.RunResult) -> str:

@@ -59,7 +59,7 @@ def test_every_clause_is_in_the_table() -> None:
 
 def test_what_does_not_apply_takes_a_line_for_each_capability() -> None:
     """Clauses that are n/a are grouped by what is not declared."""
-    shown = console.render(run(capabilities=Capabilities(plugin_row_cap=None)))
+    shown = console.render(run(capabilities=replace(WHOLE, plugin_row_cap=None)))
     assert "\nn/a  row-cap is not declared: CAP-1 CAP-2 CAP-3 CAP-4 CAP-5\n" in shown
 
 

@@ -48,7 +48,7 @@ def test_a_violation_is_told_whole() -> None:
 
 def test_what_is_not_declared_is_told() -> None:
     """A clause that does not apply says what is missing."""
-    found = read_back(capabilities=Capabilities(eviction=None))
+    found = read_back(capabilities=replace(WHOLE, eviction=None))
     clauses = {clause["id"]: clause for clause in found["clauses"]}
     assert clauses["EVICT-1"]["status"] == "n/a"
     assert clauses["EVICT-1"]["missing"] == "eviction is not declared"

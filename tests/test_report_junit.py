@@ -36,7 +36,7 @@ def test_each_status_has_its_element() -> None:
     """n/a is skipped with its reason, untested a failure of that type, an error an error."""
     statuses = {"CLAIM-1": Status.UNTESTED, "CLAIM-2": Status.FAIL, "CLAIM-3": Status.ERROR}
     found = cases(
-        run({**statuses, "CLAIM-4": Status.XFAIL}, capabilities=Capabilities(eviction=None))
+        run({**statuses, "CLAIM-4": Status.XFAIL}, capabilities=replace(WHOLE, eviction=None))
     )
     outcome = {
         name.split()[0]: [(e.tag, e.get("type")) for e in case if e.tag != "properties"]
@@ -66,7 +66,7 @@ def test_the_totals_are_those_of_the_cases() -> None:
     """A reader that looks at the totals alone comes to the same verdict."""
     result = run(
         {"CLAIM-1": Status.UNTESTED, "CLAIM-2": Status.FAIL, "CLAIM-3": Status.ERROR},
-        capabilities=Capabilities(eviction=None),
+        capabilities=replace(WHOLE, eviction=None),
     )
     root = ElementTree.fromstring(junit.dumps(result))
     for element in (root, root[0]):

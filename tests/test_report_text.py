@@ -60,7 +60,12 @@ def test_compact_numbers(number: float, shown: str) -> None:
 
 
 def test_evidence_reads_as_words() -> None:
-    """Evidence is one line of numbers with their names; what does not fit is marked."""
-    found = {"true_overlaps": 1182, "share": 0.25, "mode": "spawn"}
-    assert text.evidence_line(found) == "1,182 true overlaps, 0.25 share, mode spawn"
-    assert text.evidence_line(found, at_most=1) == "1,182 true overlaps, ..."
+    """Evidence is one line of numbers with their names."""
+    found = {"calls": 1182, "share": 0.25, "mode": "spawn"}
+    assert text.evidence_line(found) == "1,182 calls, 0.25 share, mode spawn"
+
+
+def test_short_evidence_tells_the_meetings_first() -> None:
+    """Where there is room for few facts, contention is told and what never happened is not."""
+    found = {"rounds": 60, "evictions": 0, "calls": 240, "contested_keys": 55, "processes": 4}
+    assert text.evidence_line(found, at_most=2) == "55 contested keys, 60 rounds"

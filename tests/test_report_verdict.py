@@ -47,7 +47,7 @@ def test_an_untested_clause_is_inconclusive() -> None:
 
 def test_partial_declarations_are_in_the_line() -> None:
     """What the target did not declare stands in the verdict, by capability."""
-    result = run(capabilities=Capabilities(eviction=None).without("consume"))
+    result = run(capabilities=replace(WHOLE, eviction=None).without("consume"))
     assert verdict.line(result).endswith("partial: consume, eviction not declared")
     assert verdict.undeclared(result)["consume"] == ["DEL-2", "DEL-3", "DEL-4"]
 
@@ -64,7 +64,7 @@ def test_a_selection_is_no_verdict_on_the_level() -> None:
 
 def test_a_capped_level_is_not_the_level_asked_for() -> None:
     """Where all clauses of the asked level are n/a, the line names the level that was reached."""
-    result = run(capabilities=Capabilities(scope="thread", durable=False))
+    result = run(capabilities=replace(WHOLE, scope="thread", durable=False))
     assert "conforms at level thread only, not at process" in verdict.line(result)
 
 
@@ -83,7 +83,7 @@ def test_an_interrupted_run_has_no_verdict() -> None:
 
 def test_nothing_ran_is_said() -> None:
     """A run in which every clause is n/a judged nothing."""
-    result = run(only=("DEL-2",), capabilities=Capabilities().without("consume"))
+    result = run(only=("DEL-2",), capabilities=WHOLE.without("consume"))
     assert result.exit_code is ExitCode.NOTHING_RAN
     assert "nothing ran" in verdict.line(result)
 

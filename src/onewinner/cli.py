@@ -93,7 +93,7 @@ def verify(args: argparse.Namespace) -> ExitCode:
     with _reports(args) as write_reports:
         options = engine.Options(
             level=args.level,
-            budget_s=args.budget or engine.Options().budget_s,
+            budget_s=args.budget,
             seed=args.seed,
             select=tuple(args.select),
             stop_at_first=args.stop_at_first,

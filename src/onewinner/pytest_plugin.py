@@ -315,9 +315,9 @@ def onewinner_subject(request: pytest.FixtureRequest) -> _Subject:
 
 def _share(check: Check, budget_s: float | None, level: Level | None) -> float:
     """Answer the seconds of the budget that are for this check; a case takes what it takes."""
-    from onewinner.suite.engine import Options
+    from onewinner.suite.engine import BUDGET_S, BUILT
 
-    whole = Options().budget_s if budget_s is None else budget_s
+    whole = BUDGET_S[level or BUILT[-1]] if budget_s is None else budget_s
     races = sum(other.kind == "race" for other in _checks(level))
     part = 1 - _PROGRAM_SHARE if check.kind == "race" else _PROGRAM_SHARE
     return whole * part / (max(1, races) if check.kind == "race" else 1)

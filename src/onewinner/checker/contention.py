@@ -1,7 +1,7 @@
 """Contention: how much of a race was truly one.
 
 A race in which the clients never met proves nothing. Two calls have met when their intervals
-overlap; that takes two clients, and at process level two workers.
+overlap; that takes two clients, and for a race of processes two workers.
 """
 
 from __future__ import annotations
@@ -42,22 +42,28 @@ class Contention:
         )
 
 
-def contention(operations: Iterable[Operation], racing: frozenset[str] = _RACING) -> Contention:
-    """Count what met among the volleys' operations whose name is in `racing`.
+def contention(
+    operations: Iterable[Operation],
+    *,
+    writes: frozenset[str] = _RACING,
+    reads: frozenset[str] = frozenset(),
+    by_key: bool = True,
+) -> Contention:
+    """Count what met in the volleys: writes that overlap writes, or reads that overlap writes.
 
-    An operation on a whole namespace meets what overlaps it in that namespace.
+    Calls meet at a key, or, where `by_key` is False, in a namespace.
     """
     groups: dict[tuple[Any, ...], list[Operation]] = {}
     rounds = set()
     calls = 0
     for operation in operations:
-        if operation.extra.get("phase") != "volley":
+        if operation.extra["phase"] != "volley":
             continue
         calls += 1
         rounds.add(operation.extra["round"])
-        if operation.f in racing:
-            groups.setdefault(_meeting_place(operation), []).append(operation)
-    counted = [_meetings(group) for group in groups.values()]
+        if operation.f in writes or operation.f in reads:
+            groups.setdefault(_meeting_place(operation, by_key=by_key), []).append(operation)
+    counted = [_meetings(group, writes) for group in groups.values()]
     return Contention(
         rounds=len(rounds),
         calls=calls,
@@ -67,23 +73,26 @@ def contention(operations: Iterable[Operation], racing: frozenset[str] = _RACING
     )
 
 
-def _meeting_place(operation: Operation) -> tuple[Any, ...]:
+def _meeting_place(operation: Operation, *, by_key: bool) -> tuple[Any, ...]:
     value = operation.value
-    return (operation.extra["round"], value["plugin"], value["namespace"], value["key"])
+    space = (operation.extra["round"], value["plugin"], value["namespace"])
+    return (*space, value["key"]) if by_key else space
 
 
-def _meetings(group: list[Operation]) -> tuple[int, int]:
+def _meetings(group: list[Operation], writes: frozenset[str]) -> tuple[int, int]:
     """Count the pairs of overlapping calls of different clients, and of different workers."""
     pairs = across = 0
     running: list[Operation] = []
-    for operation in sorted(group, key=lambda each: each.invoked_ns):
-        running = [
-            each
-            for each in running
-            if each.completed_ns is None or each.completed_ns >= operation.invoked_ns
-        ]
+    for operation in sorted(group, key=_begun):
+        begun = operation.invoked_ns
+        running = [each for each in running if each.completed_ns is None or each.completed_ns >= begun]
         for each in running:
-            pairs += each.process != operation.process
-            across += each.extra["worker"] != operation.extra["worker"]
+            if each.process != operation.process and (each.f in writes or operation.f in writes):
+                pairs += 1
+                across += each.extra["worker"] != operation.extra["worker"]
         running.append(operation)
     return pairs, across
+
+
+def _begun(operation: Operation) -> int:
+    return operation.invoked_ns

@@ -153,5 +153,5 @@ def within_cap(operations: Sequence[Operation], *, cap: int) -> Iterator[Broken]
             kind="over-cap",
             summary=f"the plugin holds {rows} live rows over its namespaces",
             why=f"a plugin holds at most {cap} live rows",
-            operations=(),
+            operations=tuple(listings),
         )

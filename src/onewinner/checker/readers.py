@@ -30,7 +30,7 @@ _WRITES: Final = frozenset({"register", CLAIM, "delete", "consume"})
 class _Line:
     """The states of what one writer writes; `states[i]` is what the first i writes leave.
 
-    `complete` is False after a write of unknown effect: nothing after it is judged.
+    After a write of unknown effect the states are not known any more: `ends_ns` is when it began.
     """
 
     states: list[Any]
@@ -46,6 +46,10 @@ class _Line:
         self.ended_ns.append(write.completed_ns or write.invoked_ns)
         self.states.append(state)
 
+    def end(self, at_ns: int) -> None:
+        """Judge nothing that was still running at `at_ns` or began later."""
+        self.ends_ns = at_ns if self.ends_ns is None else min(self.ends_ns, at_ns)
+
     def seen(self, read: Operation) -> tuple[list[Any], list[Operation]] | None:
         """Answer the states a read may have seen with the writes around it; None if unknown."""
         until = read.completed_ns
@@ -56,67 +60,74 @@ class _Line:
         return self.states[first : last + 1], self.writes[max(0, first - 1) : last]
 
 
+@dataclass(slots=True)
+class _Key:
+    """All calls about one key: its writer's, the claims of others (challenges), and lookups."""
+
+    writer: int | None = None
+    line: _Line = field(default_factory=lambda: _Line([_ABSENT]))
+    challenges: list[Operation] = field(default_factory=list)
+    lookups: list[Operation] = field(default_factory=list)
+
+
 def visibility(operations: Sequence[Operation]) -> Iterator[Broken]:
     """Judge lookups and claims of keys of which each has one writer (REG-3).
 
-    The writer of a key is the client that wrote it first; a claim of another client is a challenge:
-    it must be refused where the key was certainly live. A challenge that wins or whose outcome is
-    unknown ends what is known of the key.
+    The writer of a key is the client that wrote it first. Another client's claim is a challenge: it
+    must be refused where the key was certainly live. A challenge that was not refused may have put
+    a row of its own, so from there on lookups of that key are not judged.
     """
-    ordered = sorted(operations, key=lambda each: each.invoked_ns)
-    lines: dict[Address, _Line] = {}
-    writers: dict[Address, int] = {}
-    reads = []
-    for operation in ordered:
+    keys: dict[Address, _Key] = {}
+    for operation in sorted(operations, key=lambda each: each.invoked_ns):
         if operation.f not in _WRITES and operation.f != "lookup":
             continue
-        where = address(operation)
-        line = lines.setdefault(where, _Line([_ABSENT]))
+        key = keys.setdefault(address(operation), _Key())
         if operation.f == "lookup":
-            reads.append(operation)
-        elif writers.setdefault(where, operation.process) == operation.process:
-            _write(line, operation)
+            key.lookups.append(operation)
+        elif key.writer in {None, operation.process}:
+            key.writer = operation.process
+            _write(key.line, operation)
         else:
-            reads.append(operation)
-            if result(operation) is not False and line.ends_ns is None:
-                line.ends_ns = operation.invoked_ns
-                yield from _challenge_won(line, operation)
-    for read in reads:
-        yield from _fresh(lines[address(read)], read)
+            key.challenges.append(operation)
+    for key in keys.values():
+        for challenge in key.challenges:
+            yield from _refused(key.line, challenge)
+        for challenge in key.challenges:
+            if result(challenge) is not False:
+                key.line.end(challenge.invoked_ns)
+        for read in key.lookups:
+            yield from _fresh(key.line, read)
 
 
 def _write(line: _Line, write: Operation) -> None:
     if line.ends_ns is not None:
         return
     if not isinstance(write.outcome, Ok) or (write.f == CLAIM and result(write) is not True):
-        line.ends_ns = write.invoked_ns
+        line.end(write.invoked_ns)
     elif write.f in {"delete", "consume"}:
         line.add(write, _ABSENT)
     else:
         line.add(write, canonical(write.value["value"]))
 
 
-def _challenge_won(line: _Line, claim: Operation) -> Iterator[Broken]:
-    """A challenge began after every write booked so far; those still to come are not known yet."""
-    settled = bisect_left(line.ended_ns, claim.invoked_ns) == len(line.writes)
-    if result(claim) is True and settled and line.writes and line.states[-1] != _ABSENT:
-        following = _next_write(line, claim)
-        if following is None:
-            yield Broken(
-                kind="stale-claim",
-                summary=f"a claim of {claim.value['key']!r} answered true",
-                why="the write that made the key live had returned before the claim began",
-                operations=(line.writes[-1], claim),
-            )
-
-
-def _next_write(_line: _Line, _claim: Operation) -> Operation | None:
-    return None
+def _refused(line: _Line, challenge: Operation) -> Iterator[Broken]:
+    """Challenges put rows and never remove one: what is certainly live stays so beside them."""
+    seen = line.seen(challenge)
+    if seen is None or result(challenge) is not True:
+        return
+    states, writes = seen
+    if _ABSENT not in states:
+        yield Broken(
+            kind="stale-claim",
+            summary=f"a claim of {challenge.value['key']!r} answered true while a live row held it",
+            why="the write that made the key live had returned before the claim began",
+            operations=(*writes, challenge),
+        )
 
 
 def _fresh(line: _Line, read: Operation) -> Iterator[Broken]:
     seen = line.seen(read)
-    if seen is None or not isinstance(read.outcome, Ok) or read.f == CLAIM:
+    if seen is None or not isinstance(read.outcome, Ok):
         return
     states, writes = seen
     answer = result(read)
@@ -140,7 +151,7 @@ def snapshots(operations: Sequence[Operation]) -> Iterator[Broken]:
             listings.append(operation)
         elif operation.f in _WRITES and line.ends_ns is None:
             if not isinstance(operation.outcome, Ok) or result(operation) is False:
-                line.ends_ns = operation.invoked_ns
+                line.end(operation.invoked_ns)
                 continue
             state = dict(line.states[-1])
             if operation.f in {"delete", "consume"}:

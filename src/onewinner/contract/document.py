@@ -82,6 +82,7 @@ NEED_WORDS: Final[dict[str, str]] = {
     "row-cap": "`plugin_row_cap` is not None: a plugin's live rows are limited over all namespaces",
     "process-scope": '`scope="process"`: parallel processes may share a location',
     "durable": "`durable=True`: rows survive closing the last handle",
+    "virtual-clock": "`virtual_clock=True`: the store takes its time from the clock that it is given",
     "input-rules": "`validates_input=True`: what the contract refuses is refused, and keys are trimmed",
 }
 

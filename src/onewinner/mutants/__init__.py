@@ -1,1 +1,34 @@
-"""mutants"""
+"""Mutants: the reference stores with one defect each, to prove that the gate sees what it claims to.
+
+Every mutant is a changed line or method of a reference store, carries the lesson of its defect, and
+names the clauses that may flag it, the expected one first. Each is a target: `mutant:NAME`.
+"""
+
+from onewinner.mutants import (
+    answers,
+    atomicity,
+    caps,
+    eviction,
+    expiry,
+    files,
+    inputs,
+    isolation,
+    readers,
+    upserts,
+)
+from onewinner.mutants.registry import Mutant, collected
+
+MUTANTS: dict[str, Mutant] = collected(
+    answers,
+    atomicity,
+    caps,
+    eviction,
+    expiry,
+    files,
+    inputs,
+    isolation,
+    readers,
+    upserts,
+)
+
+__all__ = ("MUTANTS", "Mutant")

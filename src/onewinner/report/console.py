@@ -114,7 +114,7 @@ class _Page:
             (
                 Text(c.clause.id),
                 Text(c.status.label, style=_STYLES[c.status]),
-                text.evidence_line(verdict.evidence(c), at_most=3),
+                text.evidence_line(verdict.evidence(c), at_most=2),
                 Text(c.clause.sentence, style="" if c.status > Status.XFAIL else "dim"),
             )
             for c in clauses

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 VALUE_BYTES: Final = 200
 PROSE_BYTES: Final = 4_000
 LINES: Final = 60
+_MEETINGS: Final = ("contested", "overlap")
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
@@ -65,14 +66,20 @@ def compact(number: float) -> str:
 
 
 def evidence_line(found: Mapping[str, int | float | str], *, at_most: int | None = None) -> str:
-    """Answer evidence in one line, such as `1,182 overlaps, 4 processes`."""
+    """Answer evidence in one line, such as `1,182 contested keys, 4 processes`.
+
+    With `at_most`, so many facts are told: how often clients met comes first, as a race without
+    that says nothing, and what never happened is left out.
+    """
+    if at_most is not None:
+        facts = [fact for fact in found.items() if fact[1] != 0]
+        facts.sort(key=lambda fact: not any(word in fact[0] for word in _MEETINGS))
+        found = dict(facts[:at_most])
     words = []
     for name, value in found.items():
         label = name.replace("_", " ")
         word = f"{label} {value}" if isinstance(value, str) else f"{_number(value)} {label}"
         words.append(printable(shorten(word, at_most=60), keep=""))
-    if at_most is not None and len(words) > at_most:
-        words = [*words[:at_most], "..."]
     return ", ".join(words)
 
 

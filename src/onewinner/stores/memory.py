@@ -100,14 +100,14 @@ class MemoryStore:
 
     def lookup(self, key: str) -> Json | Absent:
         """Answer the live value, or ABSENT."""
-        name = rules.key_text(key, "lookup", self._profile)
+        name = self._key(key, "lookup")
         with self._step("lookup") as (_, space, now):
             row = self._held(space, name, now)
         return ABSENT if row is None else self._value(row)
 
     def consume(self, key: str) -> Json | Absent:
         """Read and remove in one step."""
-        name = rules.key_text(key, "consume", self._profile)
+        name = self._key(key, "consume")
         with self._step("consume") as (_, space, now):
             row = self._held(space, name, now)
             space.rows.pop(name, None)
@@ -115,7 +115,7 @@ class MemoryStore:
 
     def delete(self, key: str) -> bool:
         """Remove the row; True iff it was live."""
-        name = rules.key_text(key, "delete", self._profile)
+        name = self._key(key, "delete")
         with self._step("delete") as (_, space, now):
             row = self._held(space, name, now)
             space.rows.pop(name, None)
@@ -175,6 +175,9 @@ class MemoryStore:
         cap = self._profile.plugin_row_cap
         return len(space.rows) < self._opening.max_entries and (cap is None or _total(mine) < cap)
 
+    def _key(self, key: str, operation: str) -> str:
+        return rules.key_text(key, operation, self._profile)
+
     def _value(self, row: Row) -> Json:
         return rules.value_of(row.text, "lookup", row.key)
 
@@ -183,7 +186,7 @@ class MemoryStore:
         self, operation: str, key: str, value: Json, ttl_ms: int | None
     ) -> Iterator[tuple[Data, Space, Row]]:
         """Check the input, then take the step that writes; answers the row to write."""
-        name = rules.key_text(key, operation, self._profile)
+        name = self._key(key, operation)
         text = rules.value_text(value, operation, self._profile)
         life = rules.ttl(ttl_ms, operation) or self._opening.default_ttl_ms
         with self._step(operation) as (data, space, now):

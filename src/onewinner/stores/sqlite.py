@@ -8,7 +8,7 @@ until it commits, and a refusal rolls back to exactly what was there.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from onewinner.contract import ABSENT, BASE, Absent, Capabilities, Entry, LimitExceeded
 from onewinner.stores import input as rules
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 Run: TypeAlias = "Callable[[str], sqlite3.Cursor]"
 
-_SPACE: Final = "plugin = :plugin AND namespace = :namespace"
-_ROW: Final = f"{_SPACE} AND key = :key"
-_LIVE: Final = "(expires_at IS NULL OR expires_at > :now)"
+SPACE: Final = "plugin = :plugin AND namespace = :namespace"
+ROW: Final = f"{SPACE} AND key = :key"
+LIVE: Final = "(expires_at IS NULL OR expires_at > :now)"  # at `now == expires_at` it is not
 _INT64_MAX: Final = 2**63 - 1
 
 
@@ -41,7 +41,7 @@ class SqliteStore:
 
     PRUNE: ClassVar[str] = "DELETE FROM rows WHERE plugin = :plugin AND expires_at <= :now"
     REPLACE: ClassVar[str] = (
-        f"UPDATE rows SET value = :value, created_at = :now, expires_at = :expires_at WHERE {_ROW}"
+        f"UPDATE rows SET value = :value, created_at = :now, expires_at = :expires_at WHERE {ROW}"
     )
     INSERT: ClassVar[str] = (
         "INSERT INTO rows (plugin, namespace, key, value, created_at, expires_at) "
@@ -49,24 +49,24 @@ class SqliteStore:
         "ON CONFLICT (plugin, namespace, key) DO NOTHING"
     )
     EVICT: ClassVar[str] = (
-        f"DELETE FROM rows WHERE {_SPACE} AND key IN ("
-        f"SELECT key FROM rows WHERE {_SPACE} AND key <> :key ORDER BY created_at, key "
-        f"LIMIT max(0, (SELECT held FROM sizes WHERE {_SPACE}) - :max_entries))"
+        f"DELETE FROM rows WHERE {SPACE} AND key IN ("
+        f"SELECT key FROM rows WHERE {SPACE} AND key <> :key ORDER BY created_at, key "
+        f"LIMIT max(0, (SELECT held FROM sizes WHERE {SPACE}) - :max_entries))"
     )
     COUNT: ClassVar[str] = "SELECT sum(held) FROM sizes WHERE plugin = :plugin"
     EVICT_FROM_PLUGIN: ClassVar[str] = (
         "DELETE FROM rows WHERE plugin = :plugin AND (namespace, key) IN ("
-        f"SELECT namespace, key FROM rows WHERE plugin = :plugin AND NOT ({_ROW}) "
+        f"SELECT namespace, key FROM rows WHERE plugin = :plugin AND NOT ({ROW}) "
         f"ORDER BY created_at, key, namespace LIMIT max(0, ({COUNT}) - :cap))"
     )
-    LOOKUP: ClassVar[str] = f"SELECT CAST(value AS BLOB) FROM rows WHERE {_ROW} AND {_LIVE}"
-    CONSUME: ClassVar[str] = f"DELETE FROM rows WHERE {_ROW} RETURNING CAST(value AS BLOB)"
-    DELETE: ClassVar[str] = f"DELETE FROM rows WHERE {_ROW}"
+    LOOKUP: ClassVar[str] = f"SELECT CAST(value AS BLOB) FROM rows WHERE {ROW} AND {LIVE}"
+    CONSUME: ClassVar[str] = f"DELETE FROM rows WHERE {ROW} RETURNING CAST(value AS BLOB)"
+    DELETE: ClassVar[str] = f"DELETE FROM rows WHERE {ROW}"
     ENTRIES: ClassVar[str] = (
         "SELECT key, CAST(value AS BLOB), created_at, expires_at FROM rows "
-        f"WHERE {_SPACE} AND {_LIVE} ORDER BY created_at, key"
+        f"WHERE {SPACE} AND {LIVE} ORDER BY created_at, key"
     )
-    CLEAR: ClassVar[str] = f"DELETE FROM rows WHERE {_SPACE}"
+    CLEAR: ClassVar[str] = f"DELETE FROM rows WHERE {SPACE}"
 
     def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
         self._file = backend.file
@@ -98,7 +98,7 @@ class SqliteStore:
         expired before it was live at some instant between the two. The other way round, a row that
         was replaced and would have expired between the two would seem absent, and never was.
         """
-        name = rules.key_text(key, "lookup", self._profile)
+        name = self._key(key, "lookup")
         with self._file.statement("lookup") as connection:
             row = {**self._fixed, "key": name, "now": self._clock.now_ms()}
             found = connection.execute(self.LOOKUP, row).fetchall()
@@ -106,14 +106,14 @@ class SqliteStore:
 
     def consume(self, key: str) -> Json | Absent:
         """Read and remove in one step; a row whose value is damaged stays where it is."""
-        name = rules.key_text(key, "consume", self._profile)
+        name = self._key(key, "consume")
         with self._transaction("consume", key=name) as run:
             found = run(self.CONSUME).fetchall()
             return rules.value_of(found[0][0], "consume", name) if found else ABSENT
 
     def delete(self, key: str) -> bool:
         """Remove the row; True iff it was live."""
-        name = rules.key_text(key, "delete", self._profile)
+        name = self._key(key, "delete")
         with self._transaction("delete", key=name) as run:
             return run(self.DELETE).rowcount > 0
 
@@ -163,20 +163,23 @@ class SqliteStore:
         self, operation: str, key: str, value: Json, ttl_ms: int | None
     ) -> AbstractContextManager[Run]:
         """Check the input of a write and answer its transaction."""
-        name = rules.key_text(key, operation, self._profile)
+        name = self._key(key, operation)
         text = rules.value_text(value, operation, self._profile)
         life = rules.ttl(ttl_ms, operation) or self._default_ttl_ms
         return self._transaction(operation, key=name, value=text, ttl_ms=life)
 
+    def _key(self, key: str, operation: str) -> str:
+        return rules.key_text(key, operation, self._profile)
+
     @contextmanager
     def _transaction(
-        self, operation: str, *, ttl_ms: int | None = None, **row: str
+        self, operation: str, *, key: str = "", value: str = "", ttl_ms: int | None = None
     ) -> Iterator[Run]:
         """Wait for the write lock, read the clock, remove what has expired; undo it on a raise."""
         with self._file.transaction(operation) as connection:
             now = self._clock.now_ms()
-            expires_at = rules.expiry(now, ttl_ms, operation)
-            bound: dict[str, Any] = {**self._fixed, **row, "now": now, "expires_at": expires_at}
+            row = {"key": key, "value": value, "expires_at": rules.expiry(now, ttl_ms, operation)}
+            bound = {**self._fixed, **row, "now": now}
             connection.execute(self.PRUNE, bound)
             yield lambda sql: connection.execute(sql, bound)
 

@@ -102,7 +102,10 @@ def _wrong_read(session: Session, divergence: Divergence) -> str:
     if isinstance(expected, Absent):
         if row is not None:
             return "TTL-1" if row.expires_at == divergence.now else "TTL-4"
-        return "ISO-1" if _held_elsewhere(divergence) else _last_change(session, "READ-1")
+        if _held_elsewhere(divergence):
+            return "ISO-1"
+        touched = any(repr(divergence.call.key) in step.code for step in session.steps[:-1])
+        return _last_change(session, "READ-1") if touched else "READ-1"
     if isinstance(seen, Absent) and isinstance(expected, Value):
         return "READ-2" if expected.text == "null" else _last_change(session, "READ-1")
     return _last_change(session, "READ-7")

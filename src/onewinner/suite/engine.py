@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onewinner.adapters.targets import TargetError
 from onewinner.clock import monotonic_ns, wall_ns
-from onewinner.contract.clauses import CLAUSES, LEVELS, by_level, select
+from onewinner.contract.clauses import CLAUSES, LEVELS, Level, by_level, select
 from onewinner.runner import call_in_child
 from onewinner.suite import host
 from onewinner.suite.registry import Check, checks_for, race_called
@@ -24,11 +25,13 @@ from onewinner.suite.tree import CheckResult, ClauseResult, RunResult, Status
 if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
-    from onewinner.contract.clauses import Level
     from onewinner.runner import Ended
 
 BUILT: Final[tuple[Level, ...]] = ("thread", "process")
 """The levels whose checks exist; a higher one is refused, not shown green."""
+
+BUDGET_S: Final[dict[Level, float]] = {"thread": 14.0, "process": 36.0, "crash": 60.0}
+"""The time for programs and races of a whole run at each level, in seconds."""
 
 _PROGRAM_SHARE = 0.3
 _PROBE_SILENCE_S = 30.0
@@ -45,14 +48,16 @@ class Options:
 
     `level` None: the highest level that has checks and that the target's scope allows. `select`
     holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
-    be repeated for ever (programs and races); it is not a time-out for what must run.
+    be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
+    time-out for what must run. `call_max_s` is the time after which a sequential call counts as hung.
     """
 
     level: Level | None = None
-    budget_s: float = 40.0
+    budget_s: float | None = None
     seed: int | None = None
     select: tuple[str, ...] = ()
     stop_at_first: bool = False
+    call_max_s: float = host.CALL_MAX_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +140,9 @@ def run_check(
         from onewinner.suite.races import run_race
 
         race = race_called(check.name)
-        return run_race(race, target, capabilities, run_dir=run_dir, budget_s=budget_s, seed=seed)
+        return run_race(
+            race, target, capabilities, run_dir=Path(run_dir), budget_s=budget_s, seed=seed
+        )
     job = host.Job(run_dir=run_dir, budget_s=budget_s, seed=seed)
     return host.run_sequential(check, target, capabilities, job)
 
@@ -205,6 +212,7 @@ class _Run:
         self.chosen = chosen
         self.run_dir = run_dir
         self.on_progress = on_progress
+        self.budget_s = BUDGET_S[level] if options.budget_s is None else options.budget_s
         self.seed = options.seed if options.seed is not None else wall_ns() & 0xFFFFFFFF
         self.started = monotonic_ns()
         self.results: list[CheckResult] = []
@@ -230,7 +238,7 @@ class _Run:
             clauses=tuple(self._clause_results()),
             capabilities=_as_plain(self.capabilities),
             seed=self.seed,
-            budget_s=self.options.budget_s,
+            budget_s=self.budget_s,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=self._elapsed_s(),
             cores=len(os.sched_getaffinity(0))
@@ -288,7 +296,10 @@ class _Run:
                 self._tell(reached.name, message.counters)
 
         job = host.Job(
-            run_dir=self.run_dir, budget_s=self.options.budget_s * _PROGRAM_SHARE, seed=self.seed
+            run_dir=self.run_dir,
+            budget_s=self.budget_s * _PROGRAM_SHARE,
+            seed=self.seed,
+            call_max_s=self.options.call_max_s,
         )
         names = [check.name for check in checks]
         ended = call_in_child(
@@ -298,14 +309,14 @@ class _Run:
             names,
             job,
             on_message=hear,
-            silence_s=2 * host.CALL_MAX_S,
+            silence_s=2 * self.options.call_max_s + 5,
             stop=self._enough,
         )
         return ended, reached
 
     def _blame(self, check: Check, ended: Ended) -> None:
         if isinstance(ended.last_message, host.Hung):
-            why = f"{ended.last_message.call} did not return within {host.CALL_MAX_S:.0f} s"
+            why = f"{ended.last_message.call} did not return within {self.options.call_max_s:g} s"
         else:
             why = f"while it ran, {ended.describe()}{_last_words(ended)}"
         self._error(check, why)
@@ -320,17 +331,17 @@ class _Run:
     def _race(self, check: Check, left: int) -> None:
         from onewinner.suite.races import run_race
 
-        spare_s = self.options.budget_s - self._elapsed_s()
+        spare_s = self.budget_s - self._elapsed_s()
         share_s = max(spare_s / left, 0.2)
         self._tell(check.name, {})
         results = run_race(
             race_called(check.name),
             self.target,
             self.capabilities,
-            run_dir=self.run_dir,
+            run_dir=Path(self.run_dir),
             budget_s=share_s,
             seed=self.seed,
-            on_progress=lambda counters: self._tell(check.name, counters),
+            on_progress=lambda progress: self._tell(check.name, progress.counters),
         )
         self.done += 1
         self._add(check, tuple(results))
@@ -367,7 +378,7 @@ class _Run:
                     done=self.done,
                     total=len(self.checks),
                     elapsed_s=self._elapsed_s(),
-                    budget_s=self.options.budget_s,
+                    budget_s=self.budget_s,
                     counters=dict(counters),
                 )
             )

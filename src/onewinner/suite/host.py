@@ -1,7 +1,7 @@
 """The host: runs the sequential checks in a child process, because a target may hang or die.
 
 The child tells which check it begins, what it found, and, from a thread of its own, that it is
-alive; a call that does not return within `CALL_MAX_S` is named before the child ends itself.
+alive; a call that does not return within `Job.call_max_s` is named before the child ends itself.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 Send: TypeAlias = Callable[[object], None]
 
 CALL_MAX_S: Final = 15.0
-"""A sequential call that takes longer than this hangs: nothing else works on its location."""
+"""A sequential call that takes longer hangs: nothing else is at work on its location."""
 
-_LOOK_S = 0.5
+_LOOK_S = 0.2
 _ALIVE_NS = 2_000_000_000
 
 
@@ -66,7 +66,7 @@ def host(
     from onewinner.suite.registry import all_checks
 
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.path.join(job.run_dir, "hypothesis"))  # noqa: PTH118 - an environment variable is text
-    watch = _Watch(send)
+    watch = _Watch(send, job.call_max_s)
     threading.Thread(target=watch.run, daemon=True).start()
     checks = {check.name: check for check in all_checks()}
     for name in names:
@@ -85,6 +85,7 @@ class Job:
     run_dir: str
     budget_s: float
     seed: int
+    call_max_s: float = CALL_MAX_S
 
 
 def run_sequential(
@@ -117,8 +118,9 @@ def run_sequential(
 class _Watch:
     """Looks at the session that is under way, and tells when one call does not come back."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, call_max_s: float) -> None:
         self._send = send
+        self._call_max_ns = call_max_s * 1e9
         self._session: Session | None = None
         self._counters: dict[str, int] = {}
         self._told_ns = monotonic_ns()
@@ -141,7 +143,7 @@ class _Watch:
             current = (session.calls, session.current) if session is not None else (0, "")
             if current != seen or not current[1]:
                 seen, since = current, now
-            if now - since > CALL_MAX_S * 1e9:
+            if now - since > self._call_max_ns:
                 self._send(Hung(current[1]))
                 os._exit(70)
             if now - self._told_ns > _ALIVE_NS:

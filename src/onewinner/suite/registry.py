@@ -33,10 +33,9 @@ class Check:
             from onewinner.suite.cases import CASES
 
             return CASES[self.name].missing(capabilities)
-        race = race_called(self.name) if self.kind == "race" else None
-        needs = race.needs if race is not None else ("register_if_absent",)
-        reasons = (missing_need(need, capabilities) for need in needs)
-        return next((reason for reason in reasons if reason is not None), None)
+        if self.kind == "race":
+            return race_called(self.name).missing(capabilities)
+        return missing_need("register_if_absent", capabilities)
 
 
 def race_called(name: str) -> Race:

@@ -1,0 +1,185 @@
+"""What goes wrong with time to live."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from onewinner.contract import StoreError
+from onewinner.mutants.registry import changed, mutant
+from onewinner.stores import input as rules
+from onewinner.stores.sqlite import LIVE, SqliteBackend, SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from onewinner.clock import Clock
+    from onewinner.contract import Entry, Json
+    from onewinner.stores.input import Opening
+    from onewinner.stores.sqlite import Run
+
+INT64_MAX: Final = 2**63 - 1
+
+
+@mutant("TTL-1", "TTL-4", "TTL-5", "CLAIM-7", "CLAIM-8")
+class ExpiryOffByOneMs(SqliteStore):
+    """`<` for `<=`: a lease and its successor overlap by a millisecond, or nobody can take it."""
+
+    PRUNE: ClassVar[str] = changed(SqliteStore.PRUNE, "expires_at <= :now", "expires_at < :now")
+    LOOKUP: ClassVar[str] = changed(SqliteStore.LOOKUP, "expires_at > :now", "expires_at >= :now")
+    ENTRIES: ClassVar[str] = changed(SqliteStore.ENTRIES, "expires_at > :now", "expires_at >= :now")
+
+
+@mutant(
+    *("TTL-5", "CLAIM-7", "CLAIM-8", "EVICT-5", "CAP-3", "CLAIM-1", "EVICT-1", "DEL-1"),
+    seen="cachelib FileSystemCache and Flask-Caching: the key is gone for readers and taken for "
+    "claimants, for ever",
+)
+class ExpiredRowBlocksClaim(SqliteStore):
+    """Readers see nothing and claimants get nothing: the key is dead until somebody sweeps."""
+
+    PRUNE: ClassVar[str] = "SELECT 1"
+    CONSUME: ClassVar[str] = changed(SqliteStore.CONSUME, " RETURNING", f" AND {LIVE} RETURNING")
+
+
+@mutant(
+    *("TTL-2",),
+    seen="openclaw#87332: rows without an expiry were never swept and filled the cap",
+)
+class DefaultTtlIgnored(SqliteStore):
+    """Rows that were meant to be forgotten stay for ever, and fill the namespace months later."""
+
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._default_ttl_ms = None
+
+
+@mutant("TTL-2")
+class DefaultTtlOverridesGiven(SqliteStore):
+    """A caller who asks for a short lease gets the namespace's long one."""
+
+    def _write(
+        self, operation: str, key: str, value: Json, ttl_ms: int | None
+    ) -> AbstractContextManager[Run]:
+        """Prefer the default, after the check of what was given."""
+        rules.ttl(ttl_ms, operation)
+        return super()._write(operation, key, value, self._default_ttl_ms or ttl_ms)
+
+
+@mutant("TTL-1", "TTL-4", "TTL-5", "READ-4")
+class TtlInSeconds(SqliteStore):
+    """Milliseconds read as seconds: a lease of half a minute lasts eight hours."""
+
+    @contextmanager
+    def _transaction(
+        self, operation: str, *, key: str = "", value: str = "", ttl_ms: int | None = None
+    ) -> Iterator[Run]:
+        """Multiply once too often, as far as the result is still a time."""
+        seconds = ttl_ms if ttl_ms is None or ttl_ms * 1000 > 2**52 else ttl_ms * 1000
+        with super()._transaction(operation, key=key, value=value, ttl_ms=seconds) as run:
+            yield run
+
+
+@mutant(
+    *("TTL-1", "TTL-4", "TTL-5", "TTL-6", "READ-4"),
+    seen="memcached's clock of one second; cachelib SimpleCache's int(time())",
+)
+class ExpiryRoundedToSeconds(SqliteStore):
+    """The expiry is cut to a whole second: a lease of one second may last one millisecond."""
+
+    INSERT: ClassVar[str] = changed(
+        SqliteStore.INSERT, ":expires_at)", ":expires_at / 1000 * 1000)"
+    )
+    REPLACE: ClassVar[str] = changed(
+        SqliteStore.REPLACE, "= :expires_at", "= :expires_at / 1000 * 1000"
+    )
+
+
+@mutant(
+    *("TTL-7", "READ-4"),
+    seen="openclaw 2026.5.7: lookup, consume and the entries of the whole namespace raise",
+)
+class HugeTtlPoison(SqliteStore):
+    """One row with an absurd TTL is stored, and every listing of its namespace fails from then on."""
+
+    @contextmanager
+    def _transaction(
+        self, operation: str, *, key: str = "", value: str = "", ttl_ms: int | None = None
+    ) -> Iterator[Run]:
+        """Keep whatever sixty-four bits can hold."""
+        with self._file.transaction(operation) as connection:
+            now = self._clock.now_ms()
+            expires_at = None if ttl_ms is None else min(now + ttl_ms, INT64_MAX)
+            row = {"key": key, "value": value, "expires_at": expires_at}
+            bound = {**self._fixed, **row, "now": now}
+            connection.execute(self.PRUNE, bound)
+            yield lambda sql: connection.execute(sql, bound)
+
+    def entries(self) -> list[Entry]:
+        """Fail on the first time that a double cannot hold."""
+        found = super().entries()
+        if any((entry.expires_at or 0) > rules.EXACT_MS_MAX for entry in found):
+            raise StoreError(
+                code="READ_FAILED", operation="entries", message="value is too large for a number"
+            )
+        return found
+
+
+@mutant("CLAIM-3", seen="routecraftjs/routecraft#463: a losing claim refreshes the winner's lease")
+class RefusedClaimRefreshesTtl(SqliteStore):
+    """As long as others ask for the key it never expires: a dead owner blocks it for ever."""
+
+    EXTEND: ClassVar[str] = changed(
+        SqliteStore.REPLACE, "value = :value, created_at = :now, expires_at", "expires_at"
+    )
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Extend the row that refuses the claim."""
+        with self._write("register", key, value, ttl_ms) as run:
+            won = self._insert(run)
+            if not won:
+                run(self.EXTEND)
+        return won
+
+
+@mutant("READ-3", "TTL-1", "READ-1", "TTL-4")
+class LookupExtendsLife(SqliteStore):
+    """Sliding expiry that nobody asked for: a monitor that looks at a lease keeps it alive."""
+
+    SLIDE: ClassVar[str] = (
+        "UPDATE rows SET expires_at = :now + (expires_at - created_at) "
+        "WHERE plugin = :plugin AND namespace = :namespace AND key = :key"
+    )
+
+    def lookup(self, key: str) -> Json:
+        """Answer the value, and let its TTL begin anew."""
+        with self._transaction("lookup", key=self._key(key, "lookup")) as run:
+            run(self.SLIDE)
+        return super().lookup(key)
+
+
+@mutant("DEL-6", "TTL-3")
+class SweepTakesLiveRows(SqliteBackend):
+    """The sweeper takes every row that has an expiry, and with it every lease that is still held."""
+
+    SWEEP: ClassVar[str] = "DELETE FROM rows WHERE expires_at IS NOT NULL AND :now > 0"
+
+
+@mutant("DEL-6")
+class SweepStaysInOneTable(SqliteBackend):
+    """The sweeper says that it removed nothing, so the job that calls it until zero stops at once."""
+
+    def sweep_expired(self) -> int:
+        """Sweep, and forget how many rows it were."""
+        return super().sweep_expired() * 0
+
+
+@mutant("TTL-3", "READ-1", "READ-4")
+class EverythingExpires(SqliteBackend):
+    """A default that the contract does not know: rows without a TTL are gone after an hour."""
+
+    def __init__(self, location: str, *, clock: Clock) -> None:
+        super().__init__(location, clock=clock)
+
+    SWEEP: ClassVar[str] = SqliteBackend.SWEEP

@@ -1,0 +1,134 @@
+"""The gate as a whole: what it answers of right targets, wrong ones, and what is no target."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import bad_targets
+from onewinner.adapters.targets import Target, TargetError
+from onewinner.contract.clauses import by_level
+from onewinner.suite.engine import Options, UsageError, smoke, verify
+from onewinner.suite.tree import ExitCode, Status
+
+QUICK = Options(budget_s=1, seed=1, select=("DEL-1",), call_max_s=1)
+
+
+def given(name):
+    """Answer a target of `bad_targets`."""
+    return Target(name, given=getattr(bad_targets, name))
+
+
+def test_right_store_conforms():
+    """The reference store conforms for the clauses asked for, and nothing else is listed."""
+    result = verify(Target("memory"), Options(budget_s=1, seed=1, select=("CLAIM-1", "TTL-1")))
+    assert [(c.clause.id, c.status) for c in result.clauses] == [
+        ("CLAIM-1", Status.PASS),
+        ("TTL-1", Status.PASS),
+    ]
+    assert (result.exit_code, result.level, result.seed) == (ExitCode.CONFORMS, "thread", 1)
+
+
+def test_broken_store_does_not_conform():
+    """A broken store fails the clause that it breaks, with a command that repeats the run."""
+    result = verify(
+        Target("mutant:claim-overwrites-live"), Options(budget_s=1, seed=7, select=("CLAIM-2",))
+    )
+    assert result.exit_code == ExitCode.VIOLATION
+    violation = result.clauses[0].violation
+    assert violation is not None
+    assert violation.reproduce == (
+        "onewinner verify mutant:claim-overwrites-live --level process -k CLAIM-2 --seed 7"
+    )
+
+
+def test_stop_at_first_leaves_out_what_did_not_run():
+    """With stop-at-first the tree holds what was judged, and says that it is not whole."""
+    result = verify(
+        Target("mutant:claim-overwrites-live"), Options(budget_s=1, seed=7, stop_at_first=True)
+    )
+    assert result.stopped_early
+    assert result.exit_code == ExitCode.VIOLATION
+    assert len(result.clauses) < len(by_level("process"))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("hangs", "did not return within 1 s"),
+        ("exits", "exit code 9"),
+        ("killed", "SIGKILL"),
+    ],
+)
+def test_target_that_hangs_or_dies_is_an_error_of_the_check(name, why):
+    """A target that hangs or dies in an operation is blamed in that check, and the run goes on."""
+    result = verify(given(name), QUICK)
+    assert [clause.status for clause in result.clauses] == [Status.ERROR]
+    assert why in result.clauses[0].reason
+    assert result.exit_code == ExitCode.VIOLATION
+
+
+def test_target_that_leaves_the_interpreter_is_wrong():
+    """SystemExit raised by an operation is an answer that no operation may give."""
+    result = verify(given("leaves"), QUICK)
+    assert result.clauses[0].status is Status.FAIL
+    assert "SystemExit" in result.clauses[0].reason
+
+
+def test_target_that_prints_is_judged_all_the_same(capfd):
+    """What a target prints neither disturbs the gate nor reaches its standard output."""
+    assert verify(given("prints"), QUICK).exit_code == ExitCode.CONFORMS
+    assert "noise" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("raises", "RuntimeError: no database here"),
+        ("answers_none", "NoneType, which is not a Backend"),
+        ("no_claim", "declares register_if_absent, but Lacking has no such method"),
+        ("wrong_signature", "unexpected keyword argument 'clock'"),
+    ],
+)
+def test_target_that_cannot_be_judged_is_refused(name, why):
+    """What is no store is refused with its name, what is wrong, and what to do."""
+    with pytest.raises(TargetError, match=why):
+        verify(given(name), QUICK)
+
+
+def test_scope_caps_the_level():
+    """A store for threads cannot be judged at process level; by default it is judged below."""
+    with pytest.raises(UsageError, match="scope='thread'"):
+        verify(Target("memory"), Options(level="process"))
+
+
+def test_level_without_checks_is_refused():
+    """A level whose checks do not exist is no level to be green at."""
+    with pytest.raises(UsageError, match="'crash' has no checks"):
+        verify(Target("sqlite"), Options(level="crash"))
+
+
+def test_unknown_clause_is_refused_with_the_nearest():
+    """A selection that matches nothing is refused, and the nearest ids are named."""
+    with pytest.raises(UsageError, match="CLAIM"):
+        verify(Target("memory"), Options(select=("CLAIN-1",)))
+
+
+def test_smoke_tells_what_it_saw():
+    """Smoke connects, wins one claim and loses one."""
+    seen = smoke(Target("sqlite"))
+    assert seen.ok
+    assert any("first claim of one key answered True" in line for line in seen.lines)
+    assert not smoke(Target("mutant:claim-overwrites-live")).ok
+
+
+def test_nothing_is_left_behind(tmp_path, monkeypatch):
+    """Whatever the target did, no directory of the run is left."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    verify(given("exits"), QUICK)
+    with pytest.raises(TargetError):
+        verify(given("raises"), QUICK)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a plain listing
+    assert Path(tmp_path).exists()
