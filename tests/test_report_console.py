@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.report import console, verdict
 from onewinner.report.terminal import Terminal
 from onewinner.suite.tree import Status
-from results import SCRIPT, check, run, violation
+from results import SCRIPT, WHOLE, check, run, violation
 
 ESCAPE = "\x1b"
 
@@ -39,6 +38,15 @@ def test_lines_fit_but_those_to_copy(width: int) -> None:
     rest = shown.replace(SCRIPT.strip(), "").splitlines()
     wide = [line for line in rest if len(line) > width]
     assert all(line.startswith(("Reproduce:", "onewinner: ", "# ---")) for line in wide)
+
+
+def test_a_terminal_gets_the_verdict_in_whole_words() -> None:
+    """A file gets the verdict as one line that can be searched for; a terminal gets it wrapped."""
+    result = run({"CLAIM-6": Status.FAIL})
+    shown = console.render(result, Terminal(width=40, live=True))
+    last = shown[shown.rindex("onewinner: ") :].splitlines()
+    assert " ".join(last) == verdict.line(result)
+    assert all(len(line) <= 40 for line in last)
 
 
 def test_the_program_runs_as_it_is_pasted() -> None:

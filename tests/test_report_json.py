@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.report import json as report
 from onewinner.suite.tree import SCHEMA_VERSION, Status
-from results import SCRIPT, check, run, violation
+from results import SCRIPT, WHOLE, check, run, violation
 
 
 def read_back(*args: Any, **changes: Any) -> dict[str, Any]:
@@ -56,13 +57,15 @@ def test_what_is_not_declared_is_told() -> None:
 
 
 def test_long_values_are_shortened() -> None:
-    """A value of the target takes at most about 200 bytes; the program to paste is whole."""
+    """No text of the target can fill a report; the program to paste is whole."""
     long = violation("CLAIM-6", happened=("x" * 100_000,), summary="y" * 100_000)
-    checks = {"CLAIM-6": (check("CLAIM-6", Status.FAIL, violation=long),)}
+    nasty = {"text": "z" * 100_000}
+    checks = {"CLAIM-6": (check("CLAIM-6", Status.FAIL, violation=long, evidence=nasty),)}
     found = read_back(only=("CLAIM-6",), checks=checks)
     told = found["clauses"][0]["checks"][0]["violation"]
-    assert len(told["happened"][0]) < 240
-    assert "99,800 more bytes" in told["happened"][0]
+    assert len(told["happened"][0]) < 1_040
+    assert "99,000 more bytes" in told["happened"][0]
+    assert len(found["clauses"][0]["evidence"]["text"]) < 240
     assert len(told["summary"]) < 5_000
     assert told["script"] == SCRIPT
 

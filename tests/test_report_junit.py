@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.dom import minidom
 from xml.etree import ElementTree
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onewinner.contract import Capabilities
 from onewinner.report import junit
 from onewinner.suite.tree import RunResult, Status
-from results import check, run, violation
+from results import WHOLE, check, run, violation
 
 
 def cases(result: RunResult) -> dict[str, ElementTree.Element]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from onewinner.contract import Capabilities
 from onewinner.report import verdict
 from onewinner.suite.tree import ExitCode, Status
-from results import check, run, violation
+from results import WHOLE, check, run, violation
 
 PASS, FAIL, ERROR, UNTESTED = Status.PASS, Status.FAIL, Status.ERROR, Status.UNTESTED
 

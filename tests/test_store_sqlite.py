@@ -250,7 +250,7 @@ class TestTransactions:
         self, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """BUSY during set-up is no error: the handle opens once the other one is done."""
-        real, failures = sqlite_file._migrate, [1, 2, 3]
+        real, failures = sqlite_file.migrate, [1, 2, 3]
 
         def migrate(connection: sqlite3.Connection) -> None:
             if failures:
@@ -261,7 +261,7 @@ class TestTransactions:
                 raise error
             real(connection)
 
-        monkeypatch.setattr(sqlite_file, "_migrate", migrate)
+        monkeypatch.setattr(sqlite_file, "migrate", migrate)
         backend = connect(str(tmp_path), clock=clock)
         assert backend.open("p", "n", max_entries=9).register_if_absent("k", 1) is True
         backend.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 import tidy
-from onewinner.contract.clauses import CLAUSES, FAMILIES
+from onewinner.contract import OPERATIONS, Capabilities
+from onewinner.contract.clauses import CLAUSES, FAMILIES, by_level
 from tidy import ROOT, SOURCE, SOURCE_RULES, Module, Rule
 
 if TYPE_CHECKING:
@@ -19,6 +21,36 @@ TESTS = [Module.read(path, ROOT / "tests") for path in sorted((ROOT / "tests").g
 STRESS = [Module.read(path, ROOT / "stress") for path in sorted((ROOT / "stress").glob("*.py"))]
 WRITTEN = ("src", "tests", "stress", "specs", "docs", ".ci")
 TEXT = {".py", ".md", ".toml", ".json", ".jsonl", ".txt", ".sh", ".yml", ""}
+
+
+WHOLE = Capabilities(virtual_clock=True)
+BARE = Capabilities(
+    scope="thread",
+    durable=False,
+    operations=frozenset({"register_if_absent"}),
+    ttl_unit_ms=None,
+    eviction=None,
+    plugin_row_cap=None,
+    validates_input=False,
+)
+OFFERS = {
+    "whole": WHOLE,
+    "bare": BARE,
+    "no virtual clock": Capabilities(),
+    "threads only": dataclasses.replace(WHOLE, scope="thread", durable=False),
+    "seconds": dataclasses.replace(WHOLE, ttl_unit_ms=1000),
+    "no ttl": dataclasses.replace(WHOLE, ttl_unit_ms=None),
+    "no eviction": dataclasses.replace(WHOLE, eviction=None),
+    "no cap": dataclasses.replace(WHOLE, plugin_row_cap=None),
+    "no input rules": dataclasses.replace(WHOLE, validates_input=False),
+    "bare with processes": dataclasses.replace(BARE, scope="process", durable=True),
+    "bare with ttl": dataclasses.replace(BARE, ttl_unit_ms=1),
+    **{f"no {name}": WHOLE.without(name) for name in sorted(OPERATIONS - BARE.operations)},
+    **{
+        f"bare with {name}": dataclasses.replace(BARE, operations=BARE.operations | {name})
+        for name in sorted(OPERATIONS - BARE.operations)
+    },
+}
 
 
 def committed() -> list[Path]:
@@ -97,6 +129,17 @@ class TestClauses:
 
         judged = {name for check in all_checks() for name in check.clauses}
         assert [name for name in CLAUSES if name not in judged] == []
+
+    @pytest.mark.parametrize("offer", OFFERS)
+    def test_a_clause_that_applies_can_be_judged(self, offer: str) -> None:
+        """Whatever a store leaves out, no clause stays untested for want of a check."""
+        from onewinner.suite.registry import all_checks
+
+        offered = OFFERS[offer]
+        checks = [check for check in all_checks() if check.missing(offered) is None]
+        judged = {name for check in checks for name in check.clauses}
+        applying = by_level("process" if offered.scope == "process" else "thread")
+        assert [c.id for c in applying if not c.missing(offered) and c.id not in judged] == []
 
     def test_every_check_judges_clauses_that_exist(self) -> None:
         """A check names clauses of the registry, and at least one."""

@@ -91,7 +91,8 @@ def _balance(where: Address, account: _Account, listing: Operation | None) -> It
     if takes > puts + len(account.maybe_puts):
         yield Broken(
             kind="unexplained-removal",
-            summary=f"{takes} calls removed the row of {where[2]!r}, and only {puts} claims put one",
+            summary=f"{takes} calls removed the row of {where[2]!r}, "
+            f"and only {puts} claims put one",
             why="a removal answers true, or a value, only where it removed a live row",
             operations=(*account.puts, *account.takes),
         )

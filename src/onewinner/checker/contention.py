@@ -85,13 +85,17 @@ def _meetings(group: list[Operation], writes: frozenset[str]) -> tuple[int, int]
     running: list[Operation] = []
     for operation in sorted(group, key=_begun):
         begun = operation.invoked_ns
-        running = [each for each in running if each.completed_ns is None or each.completed_ns >= begun]
+        running = [each for each in running if _runs_at(each, begun)]
         for each in running:
             if each.process != operation.process and (each.f in writes or operation.f in writes):
                 pairs += 1
                 across += each.extra["worker"] != operation.extra["worker"]
         running.append(operation)
     return pairs, across
+
+
+def _runs_at(operation: Operation, instant_ns: int) -> bool:
+    return operation.completed_ns is None or operation.completed_ns >= instant_ns
 
 
 def _begun(operation: Operation) -> int:

@@ -230,7 +230,7 @@ CLAUSES: Final[dict[str, Clause]] = {
             "major",
             "`entries` MUST be one consistent snapshot: the rows it lists were all live, and no "
             "other row of the namespace was, at one instant of the call.",
-            ("entries",),
+            ("entries", "delete"),
         ),
         Clause(
             "READ-6",
@@ -238,6 +238,7 @@ CLAUSES: Final[dict[str, Clause]] = {
             "major",
             "A stored value MUST NOT change when the caller changes the object that it passed in "
             "or got back.",
+            ("lookup",),
         ),
         Clause(
             "READ-7",
@@ -358,7 +359,7 @@ CLAUSES: Final[dict[str, Clause]] = {
             "major",
             "A `ttlMs` whose expiry cannot be represented exactly MUST be refused or work; it MUST "
             "NOT poison later reads.",
-            ("ttl",),
+            ("ttl", "lookup"),
         ),
         # --- EVICT ---------------------------------------------------------------------------
         Clause(
@@ -437,7 +438,7 @@ CLAUSES: Final[dict[str, Clause]] = {
             "thread",
             "major",
             "Expired rows MUST NOT count towards the cap.",
-            ("row-cap", "ttl"),
+            ("row-cap", "ttl", "register"),
         ),
         Clause(
             "CAP-4",
@@ -445,7 +446,7 @@ CLAUSES: Final[dict[str, Clause]] = {
             "major",
             "At the cap an update of a live key MUST work, a claim of a live key MUST answer "
             "`false`, and an insert for which the own namespace evicts a row MUST work.",
-            ("row-cap",),
+            ("row-cap", "register"),
         ),
         Clause(
             "CAP-5",
@@ -514,7 +515,7 @@ CLAUSES: Final[dict[str, Clause]] = {
             "major",
             "A key is trimmed, and MUST then be neither empty nor longer than 512 UTF-8 bytes; else "
             "it is refused with `INVALID_INPUT`.",
-            ("input-rules",),
+            ("input-rules", "lookup"),
             "The kit trims and tests space, tab, carriage return and line feed; what else counts as "
             "white space is left open.",
         ),
@@ -523,7 +524,7 @@ CLAUSES: Final[dict[str, Clause]] = {
             "thread",
             "major",
             "Keys that become equal by trimming MUST be one key for every operation.",
-            ("input-rules",),
+            ("input-rules", "lookup"),
         ),
         Clause(
             "INPUT-6",
@@ -594,7 +595,7 @@ CLAUSES: Final[dict[str, Clause]] = {
             "minor",
             "An error MUST name its code, one of the contract's, and the operation; "
             "`registerIfAbsent` reports the operation `register`.",
-            (),
+            ("input-rules", "lookup"),
             "In this kit the operations are spelled as in the Python interface; a claim's error may "
             "name `register` or `register_if_absent`.",
         ),

@@ -1,4 +1,4 @@
-"""Mutants: the reference stores with one defect each, to prove that the gate sees what it claims to.
+"""Mutants: the reference stores with one defect each, to prove what the gate sees.
 
 Every mutant is a changed line or method of a reference store, carries the lesson of its defect, and
 names the clauses that may flag it, the expected one first. Each is a target: `mutant:NAME`.

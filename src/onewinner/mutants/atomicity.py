@@ -57,7 +57,7 @@ class LookupThenRegister(_LookupAndRegister):
     seen="rustfs/rustfs#1659: atomic through one node, broken through two",
 )
 class ThreadLockOnly(_LookupAndRegister):
-    """The lock lives in one process and the data do not: every test passes until a second worker."""
+    """The lock lives in one process and the data do not: all is well until the second worker."""
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
         """Look and write under a lock that other processes do not know."""
@@ -82,10 +82,10 @@ class DictCheckThenSet(MemoryStore):
 @mutant(
     *("CLAIM-7", "CLAIM-8", "CLAIM-9", "CLAIM-10"),
     shows="threads",
-    seen="lock files that are unlinked when stale; YahnisElsts/wp-update-server#22",
+    seen="lock files that are unlinked when they look stale; wp-update-server#22",
 )
 class StaleRowRemovedBeforeClaim(SqliteStore):
-    """Two callers see the same stale row; the slower one removes the row that the faster one won."""
+    """Two callers see one stale row; the slower one removes the row that the faster one won."""
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
         """Remove a stale row in a step of its own, by nothing but its key."""
@@ -114,7 +114,6 @@ class ConsumeReadsThenDeletes(SqliteStore):
 @mutant(
     *("CAP-5",),
     shows="processes",
-    seen="quota checks that count first and insert afterwards",
 )
 class CapOutsideTransaction(SqliteStore):
     """Everybody counts 999 rows, everybody inserts one, and the cap holds for nobody."""
@@ -143,7 +142,7 @@ class CapOutsideTransaction(SqliteStore):
     seen="SQLITE_BUSY_SNAPSHOT ignores the busy timeout: 9 to 29 exceptions in 3,200 claims",
 )
 class DeferredTransaction(SqliteFile):
-    """A transaction that reads before it writes cannot be upgraded: losers get "database is locked"."""
+    """A transaction that read before it writes cannot always write: "database is locked"."""
 
     begin: ClassVar[str] = "BEGIN"
 

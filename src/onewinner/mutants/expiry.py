@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from onewinner.clock import Clock
-    from onewinner.contract import Entry, Json
+    from onewinner.contract import Absent, Entry, Json
     from onewinner.stores.input import Opening
     from onewinner.stores.sqlite import Run
 
@@ -101,7 +100,7 @@ class ExpiryRoundedToSeconds(SqliteStore):
     seen="openclaw 2026.5.7: lookup, consume and the entries of the whole namespace raise",
 )
 class HugeTtlPoison(SqliteStore):
-    """One row with an absurd TTL is stored, and every listing of its namespace fails from then on."""
+    """One row with an absurd TTL is stored, and no listing of its namespace works any more."""
 
     @contextmanager
     def _transaction(
@@ -152,7 +151,7 @@ class LookupExtendsLife(SqliteStore):
         "WHERE plugin = :plugin AND namespace = :namespace AND key = :key"
     )
 
-    def lookup(self, key: str) -> Json:
+    def lookup(self, key: str) -> Json | Absent:
         """Answer the value, and let its TTL begin anew."""
         with self._transaction("lookup", key=self._key(key, "lookup")) as run:
             run(self.SLIDE)
@@ -161,25 +160,25 @@ class LookupExtendsLife(SqliteStore):
 
 @mutant("DEL-6", "TTL-3")
 class SweepTakesLiveRows(SqliteBackend):
-    """The sweeper takes every row that has an expiry, and with it every lease that is still held."""
+    """The sweeper takes every row that has an expiry, and so every lease that is still held."""
 
     SWEEP: ClassVar[str] = "DELETE FROM rows WHERE expires_at IS NOT NULL AND :now > 0"
 
 
 @mutant("DEL-6")
-class SweepStaysInOneTable(SqliteBackend):
-    """The sweeper says that it removed nothing, so the job that calls it until zero stops at once."""
+class SweepAnswersZero(SqliteBackend):
+    """The sweeper says that it removed nothing, so the job that sweeps until zero stops at once."""
 
     def sweep_expired(self) -> int:
         """Sweep, and forget how many rows it were."""
-        return super().sweep_expired() * 0
+        super().sweep_expired()
+        return 0
 
 
-@mutant("TTL-3", "READ-1", "READ-4")
-class EverythingExpires(SqliteBackend):
-    """A default that the contract does not know: rows without a TTL are gone after an hour."""
+@mutant("TTL-3", "READ-4", "REG-2", "READ-1")
+class HiddenDefaultTtl(SqliteStore):
+    """A default that nobody set: rows that were meant to stay are gone after a minute."""
 
-    def __init__(self, location: str, *, clock: Clock) -> None:
-        super().__init__(location, clock=clock)
-
-    SWEEP: ClassVar[str] = SqliteBackend.SWEEP
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._default_ttl_ms = opening.default_ttl_ms or 60_000

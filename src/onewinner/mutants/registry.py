@@ -47,9 +47,7 @@ class Mutant:
 _BY_MODULE: Final[dict[str, list[Mutant]]] = {}
 
 
-def mutant(
-    *clauses: str, shows: Shows = "alone", seen: str = ""
-) -> Callable[[_Part], _Part]:
+def mutant(*clauses: str, shows: Shows = "alone", seen: str = "") -> Callable[[_Part], _Part]:
     """Register a part of a store as a mutant; its name and lesson are the class's own."""
 
     def register(part: _Part) -> _Part:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from onewinner.report import text, verdict
+from onewinner.report import failure, text, verdict
 from onewinner.report.terminal import Terminal
 from onewinner.suite.tree import ExitCode, Status
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from onewinner.contract.clauses import Clause
     from onewinner.suite.engine import SmokeResult
-    from onewinner.suite.tree import ClauseResult, RunResult, Violation
+    from onewinner.suite.tree import ClauseResult, RunResult
 
 _STYLES: Final = {
     Status.NA: "dim",
@@ -44,7 +44,9 @@ def render(result: RunResult, terminal: Terminal | None = None) -> str:
             page.failure(clause, result)
     page.line()
     good = result.exit_code is ExitCode.CONFORMS
-    page.line(verdict.line(result), "bold green" if good else "bold red", whole=True)
+    # In a file the verdict is one line that can be searched for; a terminal would cut its words.
+    whole = not page.terminal.live
+    page.line(verdict.line(result), "bold green" if good else "bold red", whole=whole)
     return page.text()
 
 
@@ -70,19 +72,11 @@ def render_smoke(found: SmokeResult, terminal: Terminal | None = None) -> str:
     return page.text()
 
 
-def violation_lines(violation: Violation) -> list[str]:
-    """Answer what happened and why it is wrong, without the clause's sentence and the command."""
-    lines = [violation.summary]
-    if violation.happened:
-        lines += ["What happened:", *(f"  {x}" for x in text.shorten_lines(violation.happened))]
-    return [text.printable(line) for line in [*lines, f"Why: {violation.why}"]]
-
-
 class _Page:
     """Rich, told to write text of a known width, with no look at the environment."""
 
     def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
+        self.terminal = terminal
         self._file = io.StringIO()
         self._console = Console(
             file=self._file,
@@ -97,7 +91,7 @@ class _Page:
 
     def text(self) -> str:
         lines = (line.rstrip() for line in self._file.getvalue().splitlines())
-        return self._terminal.encodable("\n".join(lines) + "\n")
+        return self.terminal.encodable("\n".join(lines) + "\n")
 
     def line(
         self, content: str = "", style: str = "", *, indent: int = 0, whole: bool = False
@@ -123,7 +117,7 @@ class _Page:
             self.table(("CLAUSE", "STATUS", "EVIDENCE", "WHAT IT SAYS"), rows)
 
     def table(self, titles: tuple[str, ...], rows: list[tuple[Text, Text, str, Text]]) -> None:
-        if self._terminal.width < _TABLE_NEEDS:
+        if self.terminal.width < _TABLE_NEEDS:
             for identity, status, middle, sentence in rows:
                 self._console.print(Text("  ").join([identity, status, Text(middle)]))
                 self._console.print(Padding(sentence, (0, 0, 0, 2)))
@@ -151,22 +145,15 @@ class _Page:
         if found is None:
             self.line(text.shorten(clause.reason, at_most=text.PROSE_BYTES), indent=2)
         else:
-            for line in violation_lines(found):
+            for line in failure.story(found):
                 depth = len(line) - len(line.lstrip())
                 self.line(line.lstrip(), indent=2 + depth)
-            self._script(found)
+            # Written as it is: rich would wrap its lines and expand its tabs.
+            self._file.writelines(f"{line}\n" for line in failure.program(found))
         others = [c.check for c in clause.checks if c.status > Status.XFAIL]
         self.line(f"Checks: {', '.join(others) or 'none'}", indent=2)
         command = verdict.reproduce(result, clause.clause.id, found)
         self.line(f"Reproduce:  {command}", "bold", whole=True)
-
-    def _script(self, violation: Violation) -> None:
-        if violation.script:
-            # The frame is made of comments, so that a selection that is too wide still runs.
-            script = text.printable(violation.script.strip("\n"), keep="\n\t")
-            self.line(f"# --- a program that shows {violation.clause}", "dim", whole=True)
-            self._file.write(script + "\n")  # rich would expand its tabs
-            self.line("# --- end", "dim", whole=True)
 
 
 def _heading(result: RunResult) -> str:

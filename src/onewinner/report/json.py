@@ -21,7 +21,7 @@ def dumps(result: RunResult) -> str:
 
 
 def as_dict(result: RunResult) -> dict[str, Any]:
-    """Answer the run as plain JSON values; texts of the target are shortened to 200 bytes."""
+    """Answer the run as plain JSON values; values of the target are shortened to 200 bytes."""
     return {
         "schema_version": SCHEMA_VERSION,
         "kit": {"name": "onewinner", "version": result.versions.get("onewinner", "")},
@@ -87,7 +87,7 @@ def _violation(violation: Violation, result: RunResult) -> dict[str, Any]:
     return {
         "clause": violation.clause,
         "summary": text.shorten(violation.summary, at_most=text.PROSE_BYTES),
-        "happened": [text.shorten(line) for line in violation.happened],
+        "happened": [text.shorten(x, at_most=text.LINE_BYTES) for x in violation.happened],
         "why": text.shorten(violation.why, at_most=text.PROSE_BYTES),
         "script": violation.script,
         "reproduce": verdict.reproduce(result, violation.clause, violation),

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
-from onewinner.report import text, verdict
+from onewinner.report import failure, text, verdict
 from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def _body(result: RunResult, clause: ClauseResult, check: CheckResult) -> str:
     if found is None:
         lines += [check.reason]
     else:
-        lines += [found.summary, *text.shorten_lines(found.happened), f"Why: {found.why}"]
-        lines += [found.script] if found.script else []
+        lines += [*failure.story(found), *failure.program(found)]
     # Some viewers drop the properties, so the command stands in the text too.
     lines += [f"Reproduce:  {verdict.reproduce(result, clause.clause.id, found)}"]
     return "\n".join(lines)

@@ -112,9 +112,11 @@ def _picture(progress: Progress, width: int, encoding: str) -> RenderableType:
     from rich.text import Text
 
     done, elapsed, used, name = _words(progress)
-    wide = width >= _BAR_NEEDS
-    words = [_bar(progress), done, elapsed, used, name] if wide else [done, elapsed, name]
-    lines = ["  ".join(words), f"  {_counters(progress)}"]
+    if width >= _BAR_NEEDS:
+        lines = ["  ".join((_bar(progress), done, elapsed, used, name))]
+    else:
+        lines = ["  ".join((done, elapsed, used)), f"  {name}"]
+    lines.append(f"  {_counters(progress)}")
     # A line that the terminal would wrap could not be redrawn in place.
     picture = Text(no_wrap=True, overflow="crop")
     for line in lines:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 VALUE_BYTES: Final = 200
+LINE_BYTES: Final = 1_000
 PROSE_BYTES: Final = 4_000
 LINES: Final = 60
 _MEETINGS: Final = ("contested", "overlap")
@@ -45,7 +46,7 @@ def shorten(text: str, *, at_most: int = VALUE_BYTES) -> str:
 
 def shorten_lines(lines: Iterable[str]) -> tuple[str, ...]:
     """Answer at most `LINES` lines, each shortened; the middle goes, as both ends tell more."""
-    short = tuple(shorten(line) for line in lines)
+    short = tuple(shorten(line, at_most=LINE_BYTES) for line in lines)
     if len(short) <= LINES:
         return short
     half = LINES // 2

@@ -6,7 +6,7 @@ import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from onewinner.clock import monotonic_ns
 from onewinner.generator import Call
@@ -30,7 +30,7 @@ PATIENCE_S: Final = 20.0
 _TICK_S: Final = 0.2
 
 
-class WorkerLost(Exception):
+class WorkerLost(Exception):  # noqa: N818 - named for what happened
     """A worker hung, died or raised; the pool is of no use any more.
 
     `hung` tells the first from the others, `calls` names what its clients were doing, `tail` holds
@@ -94,7 +94,7 @@ class WorkerPool:
     """Race workers for one target at one location; use it as a context manager.
 
     `processes` workers can host up to `threads` clients each. The store lives in `run_dir`, unless
-    the target has a location of its own. Leaving the context kills every worker.
+    the target has a location of its own. Leaving the context closes the pool.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class WorkerPool:
         self._stack = ExitStack()
         self._workers: list[Child] = []
 
-    def __enter__(self) -> WorkerPool:
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             if self._target.location is None:
                 Path(self.location).mkdir(parents=True, exist_ok=True)
@@ -145,6 +145,10 @@ class WorkerPool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill every worker and give everything back; more than once does no harm."""
         self._stack.close()
 
     def play(self, block: Block) -> PlayedBlock:

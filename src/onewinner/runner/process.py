@@ -11,13 +11,13 @@ import os
 import select
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 import multiprocess
 from multiprocess.reduction import ForkingPickler
 
-from onewinner.worker import child
 from onewinner.clock import monotonic_ns
+from onewinner.worker import child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -110,6 +110,8 @@ class Child:
         context = multiprocess.get_context("spawn")
         self._replies, replies = context.Pipe(duplex=False)
         self._noise, noise = context.Pipe(duplex=False)
+        orders: Any
+        self._orders: Any
         orders, self._orders = context.Pipe(duplex=False) if takes_orders else (None, None)
         self._process = context.Process(
             target=child.main, args=(replies, noise, orders, os.getpid(), work), name=name
@@ -145,7 +147,7 @@ class Child:
         return frames
 
     def tell(self, order: object) -> None:
-        """Hand an order to a child that is waiting for one; raises BrokenPipeError if it is gone."""
+        """Hand an order to a child that waits for one; raises BrokenPipeError if it is gone."""
         child.write_frame(self._orders.fileno(), order)
 
     def tail(self) -> tuple[str, ...]:
@@ -206,7 +208,7 @@ class Child:
             if ours is not None:
                 ours.close()
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -160,7 +160,7 @@ class SqliteFile:
         while True:
             try:
                 _make_private(self.path)
-                _migrate(connection)
+                migrate(connection)
             except sqlite3.OperationalError as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -176,7 +176,12 @@ class SqliteFile:
             self._connection = None
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to this release's schema and settings; one that has them is left as it is.
+
+    Raises StoreError SCHEMA_UNSUPPORTED for a newer file, and sqlite3.OperationalError where
+    another process holds the file.
+    """
     version = _user_version(connection)
     if version not in (0, SCHEMA_VERSION):
         raise StoreError(

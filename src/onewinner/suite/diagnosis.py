@@ -46,7 +46,7 @@ def blame(session: Session, divergence: Divergence) -> str:
     if f == "sweep_expired":
         return "DEL-6"
     if f == "register_if_absent":
-        return _wrong_claim(divergence)
+        return _wrong_claim(session, divergence)
     if f == "delete":
         return "DEL-1"
     if f in ("register", "clear"):
@@ -77,7 +77,7 @@ def _wrongly_refused(divergence: Divergence) -> str:
     return "CAP-4" if space and len(space.live(now)) >= space.max_entries else "ISO-4"
 
 
-def _wrong_claim(divergence: Divergence) -> str:
+def _wrong_claim(session: Session, divergence: Divergence) -> str:
     call, before, now = divergence.call, divergence.before, divergence.now
     space = before.space(call.plugin, call.namespace)
     row = _row(space, call.key)
@@ -87,6 +87,8 @@ def _wrong_claim(divergence: Divergence) -> str:
         return "READ-2" if row.value == "null" else "CLAIM-2"
     if row is not None:
         return "TTL-5"
+    if _was_evicted(session, divergence):
+        return "EVICT-1"
     return "ISO-1" if _held_elsewhere(divergence) else "CLAIM-1"
 
 
@@ -102,6 +104,8 @@ def _wrong_read(session: Session, divergence: Divergence) -> str:
     if isinstance(expected, Absent):
         if row is not None:
             return "TTL-1" if row.expires_at == divergence.now else "TTL-4"
+        if _was_evicted(session, divergence):
+            return "EVICT-1"
         if _held_elsewhere(divergence):
             return "ISO-1"
         touched = any(repr(divergence.call.key) in step.code for step in session.steps[:-1])
@@ -163,6 +167,12 @@ def _of_insert(session: Session, seen: str, clause: str) -> str:
 
 def _row(space: Space | None, key: object) -> Row | None:
     return space.find(key.strip()) if space is not None and isinstance(key, str) else None
+
+
+def _was_evicted(session: Session, divergence: Divergence) -> bool:
+    space = divergence.before.space(divergence.call.plugin, divergence.call.namespace)
+    key = str(divergence.call.key).strip()
+    return space is not None and (space.plugin, space.name, key) in session.evicted
 
 
 def _held_elsewhere(divergence: Divergence) -> bool:

@@ -1,45 +1,35 @@
 """The checks that need parallelism: each races the clients of a pool and judges what they saw.
 
-A race passes only on evidence: its clients must truly have met at so many keys. Where the machine is
-too busy for that it goes on beyond its share of the budget, and says `untested` if that is in vain.
+A race passes only on evidence: its clients must truly have met at so many keys. Where the machine
+is too busy for that it goes on beyond its share of the budget, and says `untested` if in vain.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
-from onewinner import generator
-from onewinner.checker.contention import Contention
-from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
+from onewinner.clock import SharedClock, SystemClock, wall_ns
 from onewinner.contract.clauses import CLAUSES
-from onewinner.history import Ok
-from onewinner.runner import Block, WorkerLost, WorkerPool
-from onewinner.suite.engine import Progress
-from onewinner.suite.rulings import RULINGS, broken_chain, happened, sound_rounds
-from onewinner.suite.tree import CheckResult, Status, Violation
+from onewinner.runner import ChildError, WorkerLost, WorkerPool
+from onewinner.suite import early_clock
+from onewinner.suite.heat import Heat
+from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
     from onewinner.adapters.targets import Target
-    from onewinner.checker.invariants import Broken
     from onewinner.clock import Clock
     from onewinner.contract import Capabilities
     from onewinner.contract.clauses import Level
-    from onewinner.runner import PlayedBlock
     from onewinner.suite.engine import Listener
 
 VIRTUAL_START_MS: Final = 1_700_000_000_000
 
-_PROCESSES: Final = 4
-_THREADS: Final = 4
-_HARD_FACTOR: Final = 4.0
-_HARD_LEAST_S: Final = 10.0
-_BLOCK_S: Final = 0.2
-_ROUNDS_FIRST: Final = 6
-_ROUNDS_MOST: Final = 200
+_CROWD: Final = 4
 _COARSE_FLOOR: Final = 24
 
 
@@ -95,6 +85,16 @@ class Race:
                 return f"{self.name} needs the operation {need.replace('|', ' or ')}"
         return None
 
+    def modes_for(self, capabilities: Capabilities) -> list[Mode]:
+        """The modes that a store allows: handles are shared by threads only where it says so."""
+        shared = capabilities.handle_scope == "process"
+        return [mode for mode in self.modes if shared or not mode.shared_handle]
+
+    @property
+    def processes(self) -> int:
+        """How many workers it takes."""
+        return 1 + max(max(mode.crew) for mode in self.modes)
+
     def floor_for(self, capabilities: Capabilities) -> int:
         """The floor; lower where each round must wait out a TTL of a second or more."""
         coarse = (capabilities.ttl_unit_ms or 1) >= 1_000 and not capabilities.virtual_clock
@@ -147,6 +147,14 @@ RACES: Final[tuple[Race, ...]] = (
     _on_processes("row-cap", ("CAP-5", "ERR-3"), floor=20),
     _on_processes("visible", ("REG-3", "ERR-3"), "lookup", floor=100),
     Race(
+        name=early_clock.NAME,
+        kind=early_clock.NAME,
+        level="thread",
+        clauses=("TTL-6", "READ-5"),
+        needs=("delete", "entries|lookup"),
+        floor=early_clock.FLOOR,
+    ),
+    Race(
         name="first-opens",
         kind="first-opens",
         level="process",
@@ -157,6 +165,129 @@ RACES: Final[tuple[Race, ...]] = (
 )
 
 
+def _silent(_: object) -> None:
+    """Listen to no progress."""
+
+
+class Course:
+    """Where races are run: one target, and one pool of workers that is kept from race to race.
+
+    Use it as a context manager; leaving it kills the workers and removes what they left in
+    `run_dir`.
+    """
+
+    def __init__(self, target: Target, capabilities: Capabilities, *, run_dir: Path) -> None:
+        self._target = target
+        self._capabilities = capabilities
+        self._home = run_dir / "races"
+        self._pool: WorkerPool | None = None
+        self._size = self._homes = self._runs = 0
+
+    def __enter__(self) -> Self:
+        self._home.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close_pool()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def run(
+        self, race: Race, *, budget_s: float, seed: int, on_progress: Listener = _silent
+    ) -> list[CheckResult]:
+        """Run one race and answer a result for each of its clauses that applies.
+
+        Where the clause that it is about does not apply the race is not run and answers nothing. It
+        runs for `budget_s`, up to four times as long (and at least ten seconds) while its floor is
+        not reached, and ends at the first violation. A worker that hangs or dies makes an `error`.
+        """
+        clauses = [c for c in race.clauses if CLAUSES[c].missing(self._capabilities) is None]
+        about = race.clauses[0]
+        if about not in clauses:
+            return []
+        lacks = race.missing(self._capabilities)
+        if lacks is not None:
+            untested = Status.UNTESTED
+            return [CheckResult(check=race.name, clause=about, status=untested, reason=lacks)]
+        if race.kind == early_clock.NAME:
+            return self._early_clock(budget_s, seed, on_progress)
+        heat = Heat(
+            race,
+            self._target,
+            self._capabilities,
+            prefix=self._prefix(race),
+            budget_s=budget_s,
+            seed=seed,
+            on_progress=on_progress,
+        )
+        failure = self._play(heat, race)
+        return [heat.result(clause, failure) for clause in clauses]
+
+    def _early_clock(self, budget_s: float, seed: int, on_progress: Listener) -> list[CheckResult]:
+        home = self._new_home("early-clock")
+        try:
+            return early_clock.run_early_clock(
+                self._target,
+                self._capabilities,
+                home=home,
+                budget_s=budget_s,
+                seed=seed,
+                on_progress=on_progress,
+            )
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+    def _prefix(self, race: Race) -> str:
+        """A name that no run before used: a server remembers, and a pool is kept."""
+        self._runs += 1
+        unique = self._runs if self._target.location is None else f"{wall_ns():x}"
+        return f"{race.kind}-{unique}"
+
+    def _new_home(self, name: str) -> Path:
+        self._homes += 1
+        home = self._home / f"{name}-{self._homes}"
+        home.mkdir()
+        return home
+
+    def _play(self, heat: Heat, race: Race) -> str:
+        try:
+            return heat.play(self._pool_of(race.processes))
+        except ChildError as error:
+            return str(error)
+        except WorkerLost as lost:
+            self._close_pool()
+            return f"{lost}; it printed last: {lost.tail[-1]}" if lost.tail else str(lost)
+
+    def _pool_of(self, processes: int) -> WorkerPool:
+        if self._pool is not None and self._size >= processes:
+            return self._pool
+        self._close_pool()
+        home = self._new_home("pool")
+        pool = WorkerPool(
+            self._target,
+            processes=processes,
+            threads=_CROWD,
+            run_dir=home,
+            clock=self._clock(home),
+        )
+        self._pool, self._size = pool.__enter__(), processes
+        return self._pool
+
+    def _clock(self, home: Path) -> Clock:
+        if self._capabilities.virtual_clock:
+            return SharedClock(home / "clock", start_ms=VIRTUAL_START_MS)
+        return SystemClock()
+
+    def _close_pool(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+
 def run_race(
     race: Race,
     target: Target,
@@ -165,230 +296,8 @@ def run_race(
     run_dir: Path,
     budget_s: float,
     seed: int,
-    on_progress: Listener = lambda _: None,
+    on_progress: Listener = _silent,
 ) -> list[CheckResult]:
-    """Run one race against a target and answer a result for each of its clauses that applies.
-
-    Where the clause that it is about does not apply the race is not run and answers nothing.
-    It runs for `budget_s`, up to four times as long (and at least ten seconds) while its floor is
-    not reached, and ends at the first violation. A worker that hangs or dies makes an `error`.
-    """
-    clauses = [each for each in race.clauses if CLAUSES[each].missing(capabilities) is None]
-    about = race.clauses[0]
-    if about not in clauses:
-        return []
-    lacks = race.missing(capabilities)
-    if lacks is not None:
-        return [CheckResult(check=race.name, clause=about, status=Status.UNTESTED, reason=lacks)]
-    home = run_dir / race.name
-    home.mkdir(parents=True)
-    try:
-        heat = _Heat(race, target, capabilities, home, budget_s, seed, on_progress)
-        return heat.run(clauses)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-class _Heat:
-    """One run of one race."""
-
-    def __init__(
-        self,
-        race: Race,
-        target: Target,
-        capabilities: Capabilities,
-        home: Path,
-        budget_s: float,
-        seed: int,
-        on_progress: Listener,
-    ) -> None:
-        self._race = race
-        self._target = target
-        self._capabilities = capabilities
-        self._home = home
-        self._budget_s = budget_s
-        self._hard_s = max(budget_s * _HARD_FACTOR, _HARD_LEAST_S)
-        self._seed = seed
-        self._on_progress = on_progress
-        self._floor = race.floor_for(capabilities)
-        self._started = monotonic_ns()
-        self._met = Contention()
-        self._handles = self._processes = self._unsound = 0
-        self._broken: dict[str, Broken] = {}
-        self._stumble = ""
-        # A server remembers earlier runs; a directory of our own has seen none.
-        self._prefix = "race" if target.location is None else f"race{wall_ns():x}"
-        self._modes = [
-            mode
-            for mode in race.modes
-            if not (mode.shared_handle and capabilities.handle_scope == "thread")
-        ]
-
-    def run(self, clauses: list[str]) -> list[CheckResult]:
-        """Play blocks until there is a verdict, and answer it."""
-        processes = max(max(mode.crew) for mode in self._modes) + 1
-        failure = ""
-        try:
-            with WorkerPool(
-                self._target,
-                processes=processes,
-                threads=_THREADS if processes == 1 else 2,
-                run_dir=self._home,
-                clock=self._clock(),
-            ) as pool:
-                self._started = monotonic_ns()
-                failure = self._alone(pool)
-                if not failure:
-                    self._play(pool)
-        except WorkerLost as lost:
-            last = f"; it printed last: {lost.tail[-1]}" if lost.tail else ""
-            failure = f"{lost}{last}"
-        return [self._result(clause, failure) for clause in clauses]
-
-    def _clock(self) -> Clock:
-        if self._capabilities.virtual_clock:
-            return SharedClock(self._home / "clock", start_ms=VIRTUAL_START_MS)
-        return SystemClock()
-
-    def _shape(self, clients: int) -> generator.Shape:
-        limits = self._capabilities.limits
-        return generator.Shape(
-            prefix=self._prefix,
-            seed=self._seed,
-            clients=clients,
-            operations=self._capabilities.operations,
-            ttl_unit_ms=self._capabilities.ttl_unit_ms,
-            row_cap=limits.plugin_row_cap,
-            evicts_at_cap=limits.cap_policy == "evict-oldest",
-            virtual=self._capabilities.virtual_clock,
-        )
-
-    def _alone(self, pool: WorkerPool) -> str:
-        """Make each operation once outside any race; answer what is wrong with that."""
-        rounds = generator.block("alone", self._shape(1), 0, 1)
-        block = pool.play(Block(rounds=rounds, crew=(0,)))
-        for operation in block.operations:
-            if not isinstance(operation.outcome, Ok):
-                raised = happened([operation])[0].partition("  ")[2]
-                return f"before any race, one client alone: {raised}"
-        return ""
-
-    def _play(self, pool: WorkerPool) -> None:
-        shapes = {len(mode.crew): self._shape(len(mode.crew)) for mode in self._modes}
-        rounds, number = _ROUNDS_FIRST, 0
-        while not self._over():
-            mode = self._modes[number % len(self._modes)]
-            written = generator.block(self._race.kind, shapes[len(mode.crew)], number, rounds)
-            block = pool.play(
-                Block(
-                    rounds=written,
-                    crew=mode.crew,
-                    shared_handle=mode.shared_handle,
-                    noise=f"{self._seed}/{number}" if mode.noise else None,
-                    stop_after_s=max(self._hard_s - self._elapsed_s(), 0.1),
-                )
-            )
-            self._judge(block)
-            self._report()
-            number += 1
-            rounds = _next_rounds(len(block.played), block.seconds)
-
-    def _over(self) -> bool:
-        elapsed_s = self._elapsed_s()
-        reached = self._evidence() >= self._floor and elapsed_s >= self._budget_s
-        return bool(self._broken or self._stumble) or reached or elapsed_s >= self._hard_s
-
-    def _judge(self, block: PlayedBlock) -> None:
-        ruling = RULINGS[self._race.kind]
-        rounds = sound_rounds(
-            block, real_time=ruling.timed and not self._capabilities.virtual_clock
-        )
-        self._unsound += len(block.played) - len(rounds)
-        if ruling.chained:
-            self._stumble = broken_chain(block)
-        for broken in ruling.judge(rounds):
-            self._broken.setdefault(self._clause_of(broken), broken)
-        self._met += ruling.meter([each for played in rounds for each in played.operations])
-        self._handles = max(self._handles, block.handles)
-        self._processes = max(self._processes, block.processes)
-
-    def _clause_of(self, broken: Broken) -> str:
-        failed = broken.kind in {"error", "refused-with-room"}
-        return self._race.clauses[-1 if failed else 0]
-
-    def _elapsed_s(self) -> float:
-        return (monotonic_ns() - self._started) / 1e9
-
-    def _evidence(self) -> int:
-        return self._met.across if self._race.level == "process" else self._met.contested
-
-    def _report(self) -> None:
-        self._on_progress(
-            Progress(
-                check=self._race.name,
-                done=self._evidence(),
-                total=self._floor,
-                elapsed_s=self._elapsed_s(),
-                budget_s=self._budget_s,
-                counters={"rounds": self._met.rounds, "calls": self._met.calls},
-            )
-        )
-
-    def _result(self, clause: str, failure: str) -> CheckResult:
-        violation = None
-        if clause in self._broken:
-            status, reason = Status.FAIL, self._broken[clause].summary
-            violation = self._violation(clause, self._broken[clause])
-        elif failure:
-            status, reason = Status.ERROR, failure
-        elif self._evidence() >= self._floor:
-            status, reason = Status.PASS, ""
-        else:
-            status, reason = Status.UNTESTED, self._too_little()
-        return CheckResult(
-            check=self._race.name,
-            clause=clause,
-            status=status,
-            reason=reason,
-            evidence={
-                "rounds": self._met.rounds,
-                "calls": self._met.calls,
-                "contested keys": self._met.contested,
-                "contested across processes": self._met.across,
-                "overlapping pairs": self._met.pairs,
-                "handles": self._handles,
-                "processes": self._processes,
-                "rounds not judged": self._unsound,
-            },
-            violation=violation,
-            seconds=self._elapsed_s(),
-        )
-
-    def _too_little(self) -> str:
-        if self._stumble:
-            return self._stumble
-        if self._broken:
-            return "the race ended at a violation of another clause before it reached its floor"
-        where = "in different processes " if self._race.level == "process" else ""
-        return (
-            f"clients {where}met at {self._evidence()} keys in {self._elapsed_s():.1f} s on "
-            f"{os.cpu_count()} cores; {self._floor} are needed: give it a larger budget or a less "
-            f"busy machine"
-        )
-
-    def _violation(self, clause: str, broken: Broken) -> Violation:
-        location = f" --location {self._target.location}" if self._target.location else ""
-        return Violation(
-            clause=clause,
-            summary=broken.summary,
-            happened=happened(broken.operations),
-            why=broken.why,
-            reproduce=f"onewinner verify {self._target.name} -k {clause} --seed {self._seed}"
-            + location,
-        )
-
-
-def _next_rounds(played: int, seconds: float) -> int:
-    """Answer how many rounds fit into a block: long enough to be worth it, short enough to stop."""
-    wanted = int(max(played, 1) * _BLOCK_S / max(seconds, 0.001))
-    return max(1, min(wanted, _ROUNDS_MOST, played * 3 + 1))
+    """Run one race on a course of its own; see `Course.run`."""
+    with Course(target, capabilities, run_dir=run_dir) as course:
+        return course.run(race, budget_s=budget_s, seed=seed, on_progress=on_progress)

@@ -49,7 +49,7 @@ def _prepared(operation: Operation) -> bool:
 
 
 def broken_chain(block: PlayedBlock) -> str:
-    """Say which step of the leader failed, so that later rounds cannot build on it; else nothing."""
+    """Say which step of the leader failed, so that no later round can build on it; else nothing."""
     for operation in block.operations:
         phase = operation.extra["phase"]
         if phase == "prepare" and not _prepared(operation):

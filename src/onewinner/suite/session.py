@@ -90,6 +90,7 @@ class Session:
     current: str = ""
     state: State = field(default_factory=State)
     now: int = START_MS
+    evicted: set[tuple[str, str, str]] = field(default_factory=set)
     on_step: Callable[[State, Call, Observed], None] | None = None
     _backends: list[Backend] = field(default_factory=list)
     _rules: Rules = field(init=False)
@@ -284,10 +285,22 @@ class Session:
             clause = "ERR-1" if agreeing and misnamed else self.clause
             raise self._diverged(call, expected, seen, before, clause, statement)
         self.state = agreeing[0]
+        self._remember_evicted(before, call)
         code = f"{assign} = {statement}" if assign else statement
         self.steps.append(Step(_tolerant(code, seen), describe_observed(seen), self.now))
         if self.on_step is not None:
             self.on_step(before, call, seen)
+
+    def _remember_evicted(self, before: State, call: Call) -> None:
+        """Keep in mind which rows an insert pushed out: a wrong answer about them has a cause."""
+        if call.f not in ("register", "register_if_absent"):
+            return
+        old = before.space(call.plugin, call.namespace)
+        new = self.state.space(call.plugin, call.namespace)
+        if old is None or new is None or len(new.rows) > len(old.rows):
+            return
+        kept = {row.key for row in new.rows}
+        self.evicted |= {(old.plugin, old.name, r.key) for r in old.rows if r.key not in kept}
 
     def note(self, code: str) -> None:
         """Add a line to the program that is no call."""

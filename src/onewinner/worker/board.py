@@ -1,8 +1,8 @@
 """The board: a few integers in shared memory on which the clients of a race agree.
 
-A barrier of the operating system wakes its waiters one after the other, far apart; clients that look
-at a board and then wait for one common instant start together. Each integer has a cache line of its
-own, is written by one client only and only ever grows, so no lock is needed.
+A barrier of the operating system wakes its waiters one after the other, far apart; clients that
+look at a board and then wait for one common instant start together. Each integer has a cache line
+of its own, is written by one client only and only ever grows, so no lock is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LINE: Final = 8  # integers of eight bytes in a cache line of 64
-_GO, _START, _QUIT = 0, _LINE, 2 * _LINE
+_GO, _START, _QUIT, _EPOCH = 0, _LINE, 2 * _LINE, 3 * _LINE
+_SHARED: Final = 4
 _PER_CLIENT: Final = 3
 
 _SPIN_NS: Final = 1_000_000
@@ -34,7 +35,7 @@ class Board:
 
     def __init__(self, path: str | Path, clients: int, *, create: bool = False) -> None:
         self.clients = clients
-        size = (3 + _PER_CLIENT * clients) * _LINE * 8
+        size = (_SHARED + _PER_CLIENT * clients) * _LINE * 8
         if create:
             Path(path).write_bytes(bytes(size))
         with Path(path).open("r+b") as file:
@@ -49,17 +50,17 @@ class Board:
     @staticmethod
     def ready_cell(client: int) -> int:
         """Where a client writes the round that it is ready for."""
-        return (3 + _PER_CLIENT * client) * _LINE
+        return (_SHARED + _PER_CLIENT * client) * _LINE
 
     @staticmethod
     def done_cell(client: int) -> int:
         """Where a client writes the round whose volley it has finished."""
-        return (4 + _PER_CLIENT * client) * _LINE
+        return (_SHARED + 1 + _PER_CLIENT * client) * _LINE
 
     @staticmethod
     def beat_cell(client: int) -> int:
         """Where a client counts: odd while it is inside a call, even while it is not."""
-        return (5 + _PER_CLIENT * client) * _LINE
+        return (_SHARED + 2 + _PER_CLIENT * client) * _LINE
 
     def snapshot(self) -> tuple[int, ...]:
         """Answer all that is on the board; two equal snapshots mean that nobody did anything."""
@@ -80,8 +81,14 @@ class Board:
         self.await_cells((_GO,), serial, spin=spin)
         return self.cells[_QUIT] != serial
 
-    def release(self, serial: int, waited_since_ns: int, *, spin: bool) -> None:
+    @property
+    def epoch(self) -> int:
+        """How often the leader has let time pass in this block."""
+        return self.cells[_EPOCH]
+
+    def release(self, serial: int, epoch: int, waited_since_ns: int, *, spin: bool) -> None:
         """Let the volley of round `serial` start, so far ahead that those who nap wake up too."""
+        self.cells[_EPOCH] = epoch
         now = monotonic_ns()
         napping = not spin or now - waited_since_ns > _SPIN_NS // 2
         self.cells[_START] = now + (_LEAD_NAPPING_NS if napping else _LEAD_SPINNING_NS)

@@ -111,7 +111,7 @@ def main(replies: Any, noise: Any, orders: Any, parent: int, work: bytes) -> Non
         if orders is not None:
             args = (lambda: read_frame(orders.fileno()), *args)
         last = (RETURNED, function(lambda message: tell(MESSAGE, message), *args))
-    except BaseException:  # noqa: BLE001 - SystemExit from a target is an ending like any other
+    except BaseException:
         last = (RAISED, traceback.format_exc())
     with contextlib.suppress(OSError):
         tell(*_picklable(last))
@@ -121,7 +121,7 @@ def main(replies: Any, noise: Any, orders: Any, parent: int, work: bytes) -> Non
 def _picklable(last: tuple[str, Any]) -> tuple[str, Any]:
     try:
         pickle.dumps(last, pickle.HIGHEST_PROTOCOL)
-    except Exception:  # noqa: BLE001 - pickling runs foreign code, which raises what it likes
+    except Exception:
         return (RAISED, f"the answer cannot be pickled: {last[1]!r:.500}\n{traceback.format_exc()}")
     return last
 
@@ -151,12 +151,12 @@ def _redirect(noise: int) -> None:
     os.dup2(noise, 1)
     os.dup2(noise, 2)
     # New text files: the old ones remember whether their descriptor was a terminal or a file.
-    sys.stdout = sys.__stdout__ = _line_writer(1)  # type: ignore[misc]  # final by name, not by law
-    sys.stderr = sys.__stderr__ = _line_writer(2)  # type: ignore[misc]  # as above
+    sys.stdout = _line_writer(1)
+    sys.stderr = _line_writer(2)
 
 
 def _line_writer(descriptor: int) -> TextIO:
-    return open(descriptor, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115, PTH123 - lives as long as the process, and has no path
+    return open(descriptor, "w", buffering=1, errors="backslashreplace", closefd=False)
 
 
 def _die_with(parent: int) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from onewinner.clock import SharedClock, monotonic_ns, sleep, wall_ns
 from onewinner.generator import Pass
 from onewinner.worker.board import Board
+from onewinner.worker.handles import Handles
 from onewinner.worker.noise import Noise
 from onewinner.worker.recorder import Recorder
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
-    from onewinner.contract import Backend, Store
     from onewinner.generator import Call, Step
     from onewinner.worker.recorder import Record
 
@@ -43,7 +43,8 @@ class Part(NamedTuple):
 class Segment(NamedTuple):
     """What one client did in one phase of a round, both counted from 0.
 
-    `first` is the place of the first record among the phase's calls. `epoch` grows whenever time was made to pass: rows of an earlier epoch are strictly older.
+    `first` is the place of the first record among the phase's calls. `epoch` grows whenever time
+    was made to pass: rows of an earlier epoch are strictly older.
     """
 
     round: int
@@ -149,7 +150,7 @@ def _in_threads(clients: list[Client]) -> None:
     def guarded(client: Client) -> None:
         try:
             client.run()
-        except BaseException as error:  # noqa: BLE001 - handed on below
+        except BaseException as error:
             errors.append(error)
 
     before = sys.getswitchinterval()
@@ -162,46 +163,6 @@ def _in_threads(clients: list[Client]) -> None:
     sys.setswitchinterval(before)
     if errors:
         raise errors[0]
-
-
-class Handles:
-    """One connection, and the namespaces opened on it; clients of one process may share it."""
-
-    def __init__(self, target: Target, location: str, clock: Clock) -> None:
-        self._target = target
-        self._location = location
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._backend: Backend | None = None
-        self._stores: dict[tuple[str, str], Store] = {}
-
-    def connect(self) -> Backend:
-        """Answer the connection, made by whoever needs it first."""
-        with self._lock:
-            if self._backend is None:
-                self._backend = self._target.connect(self._location, self._clock)
-            return self._backend
-
-    def store(self, call: Call) -> Store:
-        """Answer the namespace that a call is about."""
-        where = (call.plugin, call.namespace)
-        found = self._stores.get(where)
-        if found is None:
-            opened = self.connect().open(*where, max_entries=call.max_entries)
-            found = self._stores.setdefault(where, opened)
-        return found
-
-    def close(self, location: str | None = None) -> None:
-        """Close the connection; the next one goes to `location`, where given.
-
-        What a target raises here is swallowed: closing is not what a race is about.
-        """
-        backend, self._backend = self._backend, None
-        self._stores.clear()
-        self._location = location or self._location
-        if backend is not None:
-            with contextlib.suppress(Exception):
-                backend.close()
 
 
 class Client:
@@ -255,6 +216,7 @@ class Client:
         self._board.cells[self._board.ready_cell(self.number)] = serial
         if not self._board.await_go(serial, spin=self._order.spin):
             return False
+        self._epoch = self._board.epoch
         self._fire(index, acts)
         self._board.cells[self._board.done_cell(self.number)] = serial
         return True
@@ -269,7 +231,7 @@ class Client:
         self._prepare(index, part)
         acts = self._bind(part)
         self._board.await_cells(map(self._board.ready_cell, others), serial, spin=spin)
-        self._board.release(serial, self._idle_since_ns, spin=spin)
+        self._board.release(serial, self._epoch, self._idle_since_ns, spin=spin)
         self._fire(index, acts)
         self._idle_since_ns = monotonic_ns()
         self._board.await_cells(map(self._board.done_cell, others), serial, spin=spin)
@@ -332,7 +294,7 @@ class Client:
             if call.f == "open":
                 return partial(self.handles.store, call)
             method = getattr(self.handles.store(call), call.f)
-        except BaseException as error:  # noqa: BLE001 - foreign code, SystemExit included
+        except BaseException as error:
             return partial(_raise, error)
         if call.f in {"register", "register_if_absent"}:
             if call.ttl_ms is None:

@@ -52,7 +52,7 @@ class Recorder:
         invoked_ns = monotonic_ns()
         try:
             answer = act()
-        except BaseException as error:  # noqa: BLE001 - a target may raise SystemExit too
+        except BaseException as error:
             completed_ns = monotonic_ns()
             kind, answer = _failure(error)
         else:

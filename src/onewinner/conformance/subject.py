@@ -1,0 +1,179 @@
+"""The store under test as a pytest test sees it: how one check is run, and what the test then says.
+
+Imported by the first test that judges a store, so that the plugin itself stays light.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from onewinner.adapters.targets import TargetError
+from onewinner.contract.clauses import CLAUSES, LEVELS
+from onewinner.report import failure, verdict
+from onewinner.report.text import printable
+from onewinner.runner import ChildError
+from onewinner.suite import engine, registry
+from onewinner.suite.tree import Status, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from onewinner.adapters.targets import Target
+    from onewinner.contract import Capabilities
+    from onewinner.contract.clauses import Level
+    from onewinner.suite.registry import Check
+    from onewinner.suite.tree import CheckResult
+
+GROUP: Final = "onewinner-stress"
+_PROGRAM_SHARE: Final = 0.3  # of the budget, as the command line has it; the races get the rest
+
+
+class Unusable(Exception):  # noqa: N818 - a request is, not the kit
+    """The target or what was asked cannot be had; the text says what to do instead."""
+
+
+def checks(level: Level | None) -> Sequence[Check]:
+    """Answer the checks up to `level`, all for None; Unusable where the level has no checks."""
+    if level is not None and level not in engine.BUILT:
+        raise Unusable(
+            f"level {level!r} has no checks in this release, so it cannot be shown to hold; "
+            f"ask for {' or '.join(engine.BUILT)}"
+        )
+    reach = LEVELS if level is None else LEVELS[: LEVELS.index(level) + 1]
+    return [check for check in registry.all_checks() if check.level in reach]
+
+
+def probe(target: Target, level: Level | None) -> Capabilities:
+    """Answer what the target declares; Unusable where it cannot be had or cannot reach `level`."""
+    try:
+        with _run_directory() as directory:
+            capabilities = engine.probe(target, directory)
+    except (TargetError, ChildError) as error:
+        raise Unusable(str(error)) from None
+    if level not in (None, "thread") and capabilities.scope == "thread":
+        raise Unusable(
+            f"level {level!r} was asked for, but {target.name} declares scope='thread'; ask for "
+            f"level 'thread', or declare scope='process'"
+        )
+    return capabilities
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is judged, and how: `budget_s` is for all programs and races of the class together.
+
+    `shared` says whether other workers judge the same store at the same time.
+    """
+
+    target: Target
+    capabilities: Capabilities
+    budget_s: float | None
+    level: Level | None
+    seed: int
+    shared: bool
+
+    def judge(self, check: Check, nodeid: str) -> Iterator[tuple[str, str]]:
+        """Run the check, yield the properties to record, and then end the test as it came out."""
+        __tracebackhide__ = True
+        missing = check.missing(self.capabilities)
+        if missing is not None:
+            pytest.skip(f"n/a: {missing}")
+        results = self._run(check)
+        yield "check", check.name
+        yield "clause", " ".join(check.clauses)
+        yield "seed", verdict.seed_text(self.seed)
+        for result in results:
+            for name, value in result.evidence.items():
+                yield f"evidence.{result.clause}.{name}", str(value)
+        self._end(check, results, nodeid)
+
+    def _run(self, check: Check) -> list[CheckResult]:
+        __tracebackhide__ = True
+        with _run_directory() as directory, _turn(check, self.shared):
+            try:
+                return engine.run_check(
+                    check,
+                    self.target,
+                    self.capabilities,
+                    budget_s=self._share_s(check),
+                    seed=self.seed,
+                    run_dir=directory,
+                )
+            except (TargetError, ChildError) as error:
+                pytest.fail(str(error), pytrace=False)
+
+    def _share_s(self, check: Check) -> float:
+        """Answer the seconds of the budget that are for this check; a case takes what it takes."""
+        whole = engine.Options().budget_s if self.budget_s is None else self.budget_s
+        if check.kind != "race":
+            return whole * _PROGRAM_SHARE
+        races = sum(other.kind == "race" for other in checks(self.level))
+        return whole * (1 - _PROGRAM_SHARE) / max(1, races)
+
+    def _end(self, check: Check, results: list[CheckResult], nodeid: str) -> None:
+        __tracebackhide__ = True
+        if not results:
+            pytest.fail(f"untested: {check.name} reported nothing", pytrace=False)
+        status = worst(result.status for result in results)
+        telling = [result for result in results if result.status is status]
+        match status:
+            case Status.PASS:
+                return
+            case Status.NA:
+                pytest.skip(f"n/a: {telling[0].reason}")
+            case Status.XFAIL:
+                pytest.xfail(telling[0].reason)
+            case _:
+                lines = ["", *_story(telling), f"Reproduce:  {self._command(telling[0], nodeid)}"]
+                pytest.fail("\n".join(lines), pytrace=False)
+
+    def _command(self, result: CheckResult, nodeid: str) -> str:
+        seed = verdict.seed_text(self.seed)
+        if self.target.given is not None:
+            # A factory without a name is known to its own tests only.
+            return f"pytest {shlex.quote(nodeid.removesuffix(f'@{GROUP}'))} --onewinner-seed {seed}"
+        if result.violation is not None and result.violation.reproduce:
+            return result.violation.reproduce
+        place = f" --location {shlex.quote(self.target.location)}" if self.target.location else ""
+        target = shlex.quote(self.target.name)
+        return f"onewinner verify {target}{place} -k {result.clause} --seed {seed}"
+
+
+def _story(telling: list[CheckResult]) -> Iterator[str]:
+    for result in telling:
+        yield f"{result.status.label.upper()} {result.clause}  {CLAUSES[result.clause].sentence}"
+        if result.violation is None:
+            yield printable(result.reason)
+        else:
+            yield from failure.story(result.violation)
+            yield from failure.program(result.violation)
+
+
+def _run_directory() -> tempfile.TemporaryDirectory[str]:
+    # Not pytest's tmp_path, which keeps the directories of the last runs.
+    return tempfile.TemporaryDirectory(prefix="onewinner-", ignore_cleanup_errors=True)
+
+
+@contextmanager
+def _turn(check: Check, shared: bool) -> Iterator[None]:
+    """Let one race run at a time, whichever way the workers share the tests out.
+
+    Several workers that each start several processes on the same cores would starve each other's
+    races. The group is meant to prevent that, but it needs `--dist loadgroup`, and pytest-xdist
+    3.8 does not keep groups together under pytest 9.
+    """
+    if check.kind != "race" or not shared:
+        yield
+        return
+    import fcntl
+
+    with Path(__file__).open("rb") as file:  # any file that all workers can read
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

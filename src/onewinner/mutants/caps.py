@@ -1,0 +1,103 @@
+"""What goes wrong at the cap of a plugin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from onewinner.contract import LimitExceeded
+from onewinner.mutants.registry import changed, mutant
+from onewinner.stores.sqlite import SPACE, SqliteStore
+
+if TYPE_CHECKING:
+    from onewinner.contract import Json
+    from onewinner.stores.sqlite import Run
+
+
+@mutant("CAP-3", seen="openclaw#125910: a namespace full of expired rows refuses every later claim")
+class CapCountsExpiredRows(SqliteStore):
+    """A namespace that nobody writes to keeps its dead rows, and they use up the plugin's cap."""
+
+    PRUNE: ClassVar[str] = changed(SqliteStore.PRUNE, "plugin = :plugin", SPACE)
+
+
+@mutant("CAP-2", "CAP-1", "ERR-4")
+class CapRefusalLeavesRow(SqliteStore):
+    """The caller is told that the claim failed, and nobody else can have it either."""
+
+    def _hold_cap(self, run: Run) -> None:
+        """Refuse after the commit."""
+        try:
+            super()._hold_cap(run)
+        except LimitExceeded:
+            run("COMMIT")
+            raise
+
+
+@mutant("CAP-1")
+class CapPerNamespace(SqliteStore):
+    """The cap holds for every namespace by itself: a plugin takes as many as it likes."""
+
+    COUNT: ClassVar[str] = changed(SqliteStore.COUNT, "plugin = :plugin", SPACE)
+
+
+@mutant("CAP-1")
+class CapOffByOne(SqliteStore):
+    """`>=` for `>`: the last row that was promised is refused."""
+
+    COUNT: ClassVar[str] = changed(SqliteStore.COUNT, "sum(held)", "sum(held) + 1")
+
+
+@mutant("ISO-4", "CAP-1")
+class CapOfAllPlugins(SqliteStore):
+    """One greedy plugin stops all others from writing."""
+
+    COUNT: ClassVar[str] = changed(SqliteStore.COUNT, " WHERE plugin = :plugin", "")
+
+
+@mutant("CAP-1", "CAP-5")
+class ClaimsIgnoreCap(SqliteStore):
+    """The cap was added to `register` and forgotten in the claim that came later."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Insert and evict, and never count."""
+        with self._write("register", key, value, ttl_ms) as run:
+            won = run(self.INSERT).rowcount == 1
+            if won:
+                run(self.EVICT)
+        return won
+
+
+@mutant("CAP-4", seen="openclaw#87254: an insert threw although its own namespace would have shed")
+class CapIgnoresOwnEviction(SqliteStore):
+    """The cap is held before the namespace sheds its oldest row: a full plugin is stuck."""
+
+    def _insert(self, run: Run) -> bool:
+        """Count first and evict then."""
+        if run(self.INSERT).rowcount == 0:
+            return False
+        self._hold_cap(run)
+        run(self.EVICT)
+        return True
+
+
+@mutant("CAP-4", "CLAIM-2", seen="openclaw#143584: a plugin at its cap cannot recover")
+class CapCheckedFirst(SqliteStore):
+    """At the cap even an update is refused, and a claim of a live key raises instead of losing."""
+
+    def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
+        """Refuse before it is known whether a row is needed."""
+        with self._write("register", key, value, ttl_ms) as run:
+            self._refuse_at_cap(run)
+            if run(self.REPLACE).rowcount == 0:
+                self._insert(run)
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Refuse before it is known whether a row is needed."""
+        with self._write("register", key, value, ttl_ms) as run:
+            self._refuse_at_cap(run)
+            return self._insert(run)
+
+    def _refuse_at_cap(self, run: Run) -> None:
+        cap = self._profile.plugin_row_cap
+        if cap is not None and (run(self.COUNT).fetchone()[0] or 0) >= cap:
+            raise LimitExceeded(operation="register", message=f"{cap} live rows")

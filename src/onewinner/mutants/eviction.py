@@ -1,0 +1,138 @@
+"""What goes wrong when a namespace is full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from onewinner.mutants.registry import changed, mutant
+from onewinner.stores.sqlite import LIVE, ROW, SPACE, SqliteStore
+
+if TYPE_CHECKING:
+    from onewinner.contract import Json
+
+# The eviction of a store that makes room before it inserts: as if the row were there already.
+MAKE_ROOM: Final = changed(SqliteStore.EVICT, "SELECT held FROM", "SELECT total(held) + 1 FROM")
+OLDEST_FIRST: Final = "ORDER BY created_at, key"
+
+
+@mutant(
+    *("EVICT-2", "CLAIM-1", "EVICT-1", "EVICT-3", "REG-1", "EVICT-6"),
+    seen="openclaw 2026.4.29 to 2026.5.3 (219 of 300 fresh rows gone); diskcache Cache.add at its "
+    "size limit (8 of 60)",
+)
+class EvictsRowJustWritten(SqliteStore):
+    """Success is reported for a row that is gone: ages tie, and the new row sorts first."""
+
+    EVICT: ClassVar[str] = changed(SqliteStore.EVICT, " AND key <> :key", "")
+
+
+@mutant("CLAIM-4", "EVICT-1")
+class RefusedClaimEvicts(SqliteStore):
+    """Every duplicate of an event drives out another row, until the store remembers nothing."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Make room before it is known whether any is needed."""
+        with self._write("register", key, value, ttl_ms) as run:
+            run(MAKE_ROOM)
+            return self._insert(run)
+
+
+@mutant("EVICT-4", "EVICT-1", "REG-2")
+class RegisterOnFullEvictsOther(SqliteStore):
+    """Updating a row costs another one, so a busy namespace shrinks without any insert."""
+
+    def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
+        """Make room for a row that is there already."""
+        with self._write("register", key, value, ttl_ms) as run:
+            run(MAKE_ROOM)
+            if run(self.REPLACE).rowcount == 0:
+                self._insert(run)
+
+
+@mutant("ISO-3", "EVICT-1", "ISO-4")
+class EvictionReachesSiblingNamespace(SqliteStore):
+    """A chatty namespace drives out the rows of a quiet one, which loses its claims."""
+
+    EVICT: ClassVar[str] = (
+        "DELETE FROM rows WHERE plugin = :plugin AND (namespace, key) IN ("
+        f"SELECT namespace, key FROM rows WHERE plugin = :plugin AND NOT ({ROW}) {OLDEST_FIRST} "
+        f"LIMIT max(0, (SELECT held FROM sizes WHERE {SPACE}) - :max_entries))"
+    )
+
+
+@mutant("ISO-3", "EVICT-1", "ISO-4")
+class EvictionReachesOtherPlugin(SqliteStore):
+    """Two plugins chose the same name for a namespace, and one of them evicts the other's rows."""
+
+    EVICT: ClassVar[str] = (
+        "DELETE FROM rows WHERE namespace = :namespace AND (plugin, key) IN ("
+        f"SELECT plugin, key FROM rows WHERE namespace = :namespace AND NOT ({ROW}) {OLDEST_FIRST} "
+        f"LIMIT max(0, (SELECT held FROM sizes WHERE {SPACE}) - :max_entries))"
+    )
+
+
+@mutant("ISO-4", "EVICT-1", "ISO-3", "EVICT-4")
+class SiblingsCountTowardsMaxEntries(SqliteStore):
+    """A namespace is full because its siblings are: rows go while there is room."""
+
+    EVICT: ClassVar[str] = changed(
+        SqliteStore.EVICT,
+        f"SELECT held FROM sizes WHERE {SPACE}",
+        "SELECT sum(held) FROM sizes WHERE plugin = :plugin",
+    )
+
+
+@mutant("EVICT-1", "EVICT-3")
+class EvictsYoungest(SqliteStore):
+    """A full namespace keeps what is old and forgets what just happened."""
+
+    EVICT: ClassVar[str] = changed(SqliteStore.EVICT, OLDEST_FIRST, "ORDER BY created_at DESC, key")
+
+
+@mutant("EVICT-1", "EVICT-4")
+class EvictsByKey(SqliteStore):
+    """Rows go in the order of their names: the key that sorts first never lasts."""
+
+    EVICT: ClassVar[str] = changed(SqliteStore.EVICT, OLDEST_FIRST, "ORDER BY key")
+
+
+@mutant("EVICT-3", "EVICT-1")
+class TiesGoTheOtherWay(SqliteStore):
+    """Rows of one millisecond go in no agreed order, so two replicas keep different rows."""
+
+    EVICT: ClassVar[str] = changed(SqliteStore.EVICT, OLDEST_FIRST, "ORDER BY created_at, key DESC")
+
+
+@mutant("EVICT-1", "EVICT-6", "EVICT-7", seen="cachelib SimpleCache keeps threshold + 1 entries")
+class MaxEntriesOffByOne(SqliteStore):
+    """`>` for `>=`: one row more than was allowed, which is double where one was allowed."""
+
+    EVICT: ClassVar[str] = changed(SqliteStore.EVICT, ":max_entries)", ":max_entries - 1)")
+
+
+@mutant("EVICT-1", seen="grantjenks/python-diskcache#284: ten rows go where one is too many")
+class EvictsInBatches(SqliteStore):
+    """To evict less often, more goes than must: rows that fitted are lost."""
+
+    EVICT: ClassVar[str] = changed(SqliteStore.EVICT, ":max_entries))", ":max_entries) * 10)")
+
+
+@mutant("EVICT-5", "EVICT-1")
+class ExpiredRowsFillNamespace(SqliteStore):
+    """Rows that expired still count, and live ones are evicted to make room for the dead."""
+
+    PRUNE: ClassVar[str] = changed(SqliteStore.PRUNE, "plugin = :plugin", ROW)
+    COUNT: ClassVar[str] = f"SELECT count(*) FROM rows WHERE plugin = :plugin AND {LIVE}"
+
+
+@mutant("EVICT-1", "EVICT-6", "EVICT-7")
+class ClaimsNeverEvict(SqliteStore):
+    """Only `register` holds the limit; a namespace that is used for claims grows without end."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Insert, and leave the room to others."""
+        with self._write("register", key, value, ttl_ms) as run:
+            won = run(self.INSERT).rowcount == 1
+            if won:
+                self._hold_cap(run)
+        return won

@@ -1,0 +1,156 @@
+"""What goes wrong with input that should be refused, and with input that should not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from onewinner.contract import ABSENT, InvalidInput
+from onewinner.mutants.registry import mutant
+from onewinner.stores import input as rules
+from onewinner.stores.sqlite import SqliteBackend, SqliteStore
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from onewinner.contract import Absent, Json, Store
+    from onewinner.stores.input import Opening
+    from onewinner.stores.sqlite import Run
+
+
+@mutant("INPUT-5", "INPUT-4", "READ-1", "CLAIM-1")
+class KeyNotTrimmedInLookup(SqliteStore):
+    """A key that came with a line feed is claimed and never found again."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Look for the key as it was given."""
+        self._key(key, "lookup")
+        row = {**self._fixed, "key": key, "now": self._clock.now_ms()}
+        with self._file.statement("lookup") as connection:
+            found = connection.execute(self.LOOKUP, row).fetchall()
+        return rules.value_of(found[0][0], "lookup", key) if found else ABSENT
+
+
+@mutant("INPUT-4")
+class KeyLengthInCharacters(SqliteStore):
+    """The limit counts characters: a key of 512 emoji passes here and fails in the next store."""
+
+    def _key(self, key: str, operation: str) -> str:
+        wide = replace(self._profile, max_key_bytes=4 * self._profile.max_key_bytes)
+        kept = rules.key_text(key, operation, wide)
+        if len(kept) > self._profile.max_key_bytes:
+            raise InvalidInput(operation=operation, message="key is too long")
+        return kept
+
+
+@mutant("INPUT-4", "ISO-1", "READ-4")
+class LongKeysTruncated(SqliteStore):
+    """Keys that agree in their first 512 bytes are one: long URLs collide."""
+
+    def _key(self, key: str, operation: str) -> str:
+        kept = rules.key_text(key, operation, replace(self._profile, max_key_bytes=2**30))
+        return kept.encode()[: self._profile.max_key_bytes].decode(errors="ignore")
+
+
+@mutant("INPUT-6")
+class TtlZeroMeansForever(SqliteStore):
+    """A TTL that was computed as zero makes a row that never goes."""
+
+    def _write(
+        self, operation: str, key: str, value: Json, ttl_ms: int | None
+    ) -> AbstractContextManager[Run]:
+        """Take zero for no TTL."""
+        return super()._write(operation, key, value, ttl_ms or None)
+
+
+@mutant("INPUT-7", seen="JSON.stringify(NaN) is null")
+class NanBecomesNull(SqliteStore):
+    """A number that is none is stored as null, and nobody is told."""
+
+    def _write(
+        self, operation: str, key: str, value: Any, ttl_ms: int | None
+    ) -> AbstractContextManager[Run]:
+        """Write null for what JSON cannot say."""
+        if isinstance(value, float) and not math.isfinite(value):
+            value = None
+        return super()._write(operation, key, value, ttl_ms)
+
+
+@mutant("INPUT-9", seen="openclaw#104503: the limit on values was met in production")
+class ValueLimitInCharacters(SqliteStore):
+    """The limit counts characters: a value that is too large is stored and refused by a backup."""
+
+    def _write(
+        self, operation: str, key: str, value: Json, ttl_ms: int | None
+    ) -> AbstractContextManager[Run]:
+        """Count characters of the JSON text."""
+        limit = self._profile.max_value_bytes
+        name = self._key(key, operation)
+        text = rules.value_text(value, operation, replace(self._profile, max_value_bytes=4 * limit))
+        if len(text) > limit:
+            rules.value_text("x" * limit, operation, self._profile)
+        life = rules.ttl(ttl_ms, operation) or self._default_ttl_ms
+        return self._transaction(operation, key=name, value=text, ttl_ms=life)
+
+
+@mutant("INPUT-9")
+class ValueLimitOffByOne(SqliteStore):
+    """`<` for `<=`: the largest value that was promised is refused."""
+
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._profile = replace(self._profile, max_value_bytes=self._profile.max_value_bytes - 1)
+
+
+@mutant("INPUT-8", "ERR-1")
+class DepthUnchecked(SqliteStore):
+    """A value that nests a thousand levels is stored, and the next reader overflows its stack."""
+
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._profile = replace(self._profile, max_value_depth=300)
+
+
+@mutant("INPUT-1")
+class NamespaceLengthUnchecked(SqliteBackend):
+    """A namespace of any length is accepted, and is too long for the next store."""
+
+    def open(
+        self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
+    ) -> Store:
+        """Open with every rule but the one on length."""
+        self.profile, kept = replace(self.profile, max_namespace_bytes=2**20), self.profile
+        try:
+            return super().open(
+                plugin_id, namespace, max_entries=max_entries, default_ttl_ms=default_ttl_ms
+            )
+        finally:
+            self.profile = kept
+
+
+@mutant("INPUT-2", "ISO-1")
+class ReservedPluginsOpen(SqliteBackend):
+    """Any plugin can read and write what belongs to the core."""
+
+    def open(
+        self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
+    ) -> Store:
+        """Take the reserved prefix off and go on."""
+        if isinstance(plugin_id, str):
+            plugin_id = plugin_id.removeprefix("core:")
+        return super().open(
+            plugin_id, namespace, max_entries=max_entries, default_ttl_ms=default_ttl_ms
+        )
+
+
+@mutant("INPUT-3")
+class OptionsNotCompared(SqliteBackend):
+    """Two parts of one program open a namespace with other limits, and each evicts by its own."""
+
+    def open(
+        self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
+    ) -> Store:
+        """Check this opening by itself."""
+        wanted = rules.opening(plugin_id, namespace, max_entries, default_ttl_ms, self.profile)
+        return self.store(self, wanted)

@@ -1,0 +1,169 @@
+"""What goes wrong for those who read, consume, delete and clear."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from onewinner.contract import ABSENT, Entry
+from onewinner.mutants.atomicity import HELD
+from onewinner.mutants.registry import changed, mutant
+from onewinner.stores import input as rules
+from onewinner.stores.memory import MemoryStore
+from onewinner.stores.sqlite import LIVE, SPACE, SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.contract import Absent, Json
+    from onewinner.stores.input import Opening
+    from onewinner.stores.memory import Data, Row, Space
+    from onewinner.stores.sqlite import SqliteBackend
+
+
+@mutant("READ-4")
+class EntriesUnordered(SqliteStore):
+    """Whoever takes the first entry for the oldest works on the wrong one."""
+
+    ENTRIES: ClassVar[str] = changed(
+        SqliteStore.ENTRIES, "ORDER BY created_at, key", "ORDER BY key"
+    )
+
+
+@mutant("TTL-4", "READ-4", "TTL-1")
+class EntriesShowExpired(SqliteStore):
+    """A listing shows leases that are over, and somebody waits for a holder who is gone."""
+
+    ENTRIES: ClassVar[str] = changed(SqliteStore.ENTRIES, f" AND {LIVE}", "")
+
+
+@mutant("READ-5", "READ-4", shows="threads")
+class EntriesNotASnapshot(SqliteStore):
+    """A listing that reads row by row shows rows together that were never there together."""
+
+    KEYS: ClassVar[str] = f"SELECT key, created_at, expires_at FROM rows WHERE {SPACE} AND {LIVE}"
+
+    def entries(self) -> list[Entry]:
+        """Read the keys first and every value then."""
+        with self._file.statement("entries") as connection:
+            row = {**self._fixed, "now": self._clock.now_ms()}
+            found = connection.execute(f"{self.KEYS} ORDER BY created_at, key", row).fetchall()
+        pairs = [(times, self.lookup(times[0])) for times in found]
+        return [
+            Entry(key, value, created_at, expires_at)
+            for (key, created_at, expires_at), value in pairs
+            if value is not ABSENT
+        ]
+
+
+@mutant("READ-2")
+class NullIsAbsent(SqliteStore):
+    """A claim that stores no payload is won and then not found, so its owner gives up."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Take null for nothing."""
+        value = super().lookup(key)
+        return ABSENT if value is None else value
+
+
+@mutant("READ-6")
+class ValueAliasing(MemoryStore):
+    """The caller goes on using its object, and changes what is stored without a write."""
+
+    @contextmanager
+    def _write(
+        self, operation: str, key: str, value: Any, ttl_ms: int | None
+    ) -> Iterator[tuple[Data, Space, Row]]:
+        """Keep the object itself."""
+        with super()._write(operation, key, value, ttl_ms) as (data, space, row):
+            yield data, space, replace(row, text=value)
+
+    def _value(self, row: Row) -> Json:
+        return row.text
+
+
+@mutant("READ-6")
+class ParsedValuesShared(SqliteStore):
+    """To save parsing, one object is handed to every reader; the first who changes it wins."""
+
+    parsed = staticmethod(functools.lru_cache(256)(rules.value_of))
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Answer the object that the last reader of the same text got."""
+        name = self._key(key, "lookup")
+        with self._file.statement("lookup") as connection:
+            row = {**self._fixed, "key": name, "now": self._clock.now_ms()}
+            found = connection.execute(self.LOOKUP, row).fetchall()
+        return self.parsed(found[0][0], "lookup", name) if found else ABSENT
+
+
+@mutant(
+    *("CLAIM-9", "CLAIM-10", "REG-3", "READ-3", "CLAIM-7", "CLAIM-8"),
+    shows="threads",
+)
+class LookupRemovesExpiredByKey(SqliteStore):
+    """A reader sees a stale row and removes the key, which by now a new owner holds."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Look, and tidy up by nothing but the key."""
+        value = super().lookup(key)
+        if value is ABSENT:
+            row = {**self._fixed, "key": self._key(key, "lookup"), "now": self._clock.now_ms()}
+            with self._file.statement("lookup") as connection:
+                stale = connection.execute(f"{HELD} AND NOT {LIVE}", row).fetchall()
+            if stale:
+                with self._file.transaction("lookup") as connection:
+                    connection.execute(self.DELETE, row)
+        return value
+
+
+@mutant("REG-3", "READ-1", "TTL-4", "DEL-1", "TTL-1", "DEL-2")
+class StaleReadCache(SqliteStore):
+    """A handle remembers what it read: a lease that another process released is still seen."""
+
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._read: dict[str, Any] = {}
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Answer what this handle saw first."""
+        name = self._key(key, "lookup")
+        if name not in self._read:
+            value = super().lookup(key)
+            if value is ABSENT:
+                return ABSENT
+            self._read[name] = value
+        return rules.value_of(rules.value_text(self._read[name], "lookup", self._profile), "", name)
+
+    @contextmanager
+    def _transaction(self, operation: str, *, key: str = "", **row: Any) -> Iterator[Any]:
+        """Forget what this handle is about to change."""
+        self._read.pop(key, None) if key else self._read.clear()
+        with super()._transaction(operation, key=key, **row) as run:
+            yield run
+
+
+@mutant("DEL-1")
+class DeleteAlwaysTrue(SqliteStore):
+    """Two callers both believe that they ended a lease, and both act on it."""
+
+    def delete(self, key: str) -> bool:
+        """Delete, and report success."""
+        super().delete(key)
+        return True
+
+
+@mutant("DEL-2", "DEL-3", "DEL-4")
+class ConsumeLeavesRow(SqliteStore):
+    """A token that is good for one use is good for any number."""
+
+    CONSUME: ClassVar[str] = SqliteStore.LOOKUP
+
+
+@mutant("DEL-5")
+class ClearSparesPermanentRows(SqliteStore):
+    """Clear removes what would have gone by itself and leaves the rest."""
+
+    CLEAR: ClassVar[str] = f"{SqliteStore.CLEAR} AND expires_at IS NOT NULL"

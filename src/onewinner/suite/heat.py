@@ -1,0 +1,221 @@
+"""One run of one race: blocks of rounds are played and judged until there is a verdict."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from onewinner import generator
+from onewinner.checker.contention import Contention
+from onewinner.clock import monotonic_ns
+from onewinner.history import Ok
+from onewinner.runner import Block
+from onewinner.suite.engine import Progress
+from onewinner.suite.rulings import RULINGS, broken_chain, happened, sound_rounds
+from onewinner.suite.tree import CheckResult, Status, Violation
+
+if TYPE_CHECKING:
+    from onewinner.adapters.targets import Target
+    from onewinner.checker.invariants import Broken
+    from onewinner.contract import Capabilities
+    from onewinner.runner import PlayedBlock, WorkerPool
+    from onewinner.suite.engine import Listener
+    from onewinner.suite.races import Race
+
+_HARD_FACTOR: Final = 4.0
+_HARD_LEAST_S: Final = 10.0
+_BLOCK_S: Final = 0.2
+_ROUNDS_FIRST: Final = 6
+_ROUNDS_MOST: Final = 200
+
+
+class Heat:
+    """One run of one race against one target.
+
+    `prefix` begins every plugin id that it uses. The budget counts from `play` on.
+    """
+
+    def __init__(
+        self,
+        race: Race,
+        target: Target,
+        capabilities: Capabilities,
+        *,
+        prefix: str,
+        budget_s: float,
+        seed: int,
+        on_progress: Listener,
+    ) -> None:
+        self._race = race
+        self._target = target
+        self._capabilities = capabilities
+        self._prefix = prefix
+        self._budget_s = budget_s
+        self._hard_s = max(budget_s * _HARD_FACTOR, _HARD_LEAST_S)
+        self._seed = seed
+        self._on_progress = on_progress
+        self._floor = race.floor_for(capabilities)
+        self._ruling = RULINGS[race.kind]
+        self._modes = race.modes_for(capabilities)
+        self._created = self._started = monotonic_ns()
+        self._met = Contention()
+        self._handles = self._processes = self._unsound = 0
+        self._broken: dict[str, Broken] = {}
+        self._stumble = ""
+
+    def play(self, pool: WorkerPool) -> str:
+        """Play until there is a verdict; answer why it cannot be had, nothing where it can.
+
+        Raises WorkerLost where a worker hangs or dies.
+        """
+        self._started = monotonic_ns()
+        failure = self._alone(pool)
+        number, rounds = 0, _ROUNDS_FIRST
+        while not failure and not self._over():
+            block = self._block(number, rounds)
+            played = pool.play(block)
+            self._judge(played)
+            self._report()
+            number += 1
+            rounds = _next_rounds(len(played.played), played.seconds)
+        return failure
+
+    def _alone(self, pool: WorkerPool) -> str:
+        """Make each operation once outside any race; answer what is wrong with that."""
+        rounds = generator.block("alone", self._shape(1), 0, 1)
+        block = pool.play(Block(rounds=rounds, crew=(0,)))
+        for operation in block.operations:
+            if not isinstance(operation.outcome, Ok):
+                raised = happened([operation])[0].partition("  ")[2]
+                return f"before any race, one client alone: {raised}"
+        return ""
+
+    def _block(self, number: int, rounds: int) -> Block:
+        mode = self._modes[number % len(self._modes)]
+        return Block(
+            rounds=generator.block(self._race.kind, self._shape(len(mode.crew)), number, rounds),
+            crew=mode.crew,
+            shared_handle=mode.shared_handle,
+            noise=f"{self._seed}/{number}" if mode.noise else None,
+            stop_after_s=max(self._hard_s - self._elapsed_s(), 0.1),
+        )
+
+    def _shape(self, clients: int) -> generator.Shape:
+        limits = self._capabilities.limits
+        return generator.Shape(
+            prefix=self._prefix,
+            seed=self._seed,
+            clients=clients,
+            operations=self._capabilities.operations,
+            ttl_unit_ms=self._capabilities.ttl_unit_ms,
+            row_cap=limits.plugin_row_cap,
+            evicts_at_cap=limits.cap_policy == "evict-oldest",
+            virtual=self._capabilities.virtual_clock,
+        )
+
+    def _over(self) -> bool:
+        elapsed_s = self._elapsed_s()
+        reached = self._evidence() >= self._floor and elapsed_s >= self._budget_s
+        return bool(self._broken or self._stumble) or reached or elapsed_s >= self._hard_s
+
+    def _judge(self, block: PlayedBlock) -> None:
+        real_time = self._ruling.timed and not self._capabilities.virtual_clock
+        rounds = sound_rounds(block, real_time=real_time)
+        self._unsound += len(block.played) - len(rounds)
+        if self._ruling.chained:
+            self._stumble = broken_chain(block)
+        if not self._stumble:
+            for broken in self._ruling.judge(rounds):
+                self._broken.setdefault(self._clause_of(broken), broken)
+        self._met += self._ruling.meter([each for played in rounds for each in played.operations])
+        self._handles = max(self._handles, block.handles)
+        self._processes = max(self._processes, block.processes)
+
+    def _clause_of(self, broken: Broken) -> str:
+        failed = broken.kind in {"error", "refused-with-room"}
+        return self._race.clauses[-1 if failed else 0]
+
+    def _elapsed_s(self) -> float:
+        return (monotonic_ns() - self._started) / 1e9
+
+    def _evidence(self) -> int:
+        return self._met.across if self._race.level == "process" else self._met.contested
+
+    def _report(self) -> None:
+        self._on_progress(
+            Progress(
+                check=self._race.name,
+                done=self._evidence(),
+                total=self._floor,
+                elapsed_s=self._elapsed_s(),
+                budget_s=self._budget_s,
+                counters={"rounds": self._met.rounds, "calls": self._met.calls},
+            )
+        )
+
+    def result(self, clause: str, failure: str) -> CheckResult:
+        """Answer what was found out about a clause; `failure` says why the race was cut short."""
+        violation = None
+        if clause in self._broken:
+            status, reason = Status.FAIL, self._broken[clause].summary
+            violation = self._violation(clause, self._broken[clause])
+        elif failure:
+            status, reason = Status.ERROR, failure
+        elif self._evidence() >= self._floor and not self._stumble:
+            status, reason = Status.PASS, ""
+        else:
+            status, reason = Status.UNTESTED, self._too_little()
+        return CheckResult(
+            check=self._race.name,
+            clause=clause,
+            status=status,
+            reason=reason,
+            evidence=self._counts(),
+            violation=violation,
+            seconds=(monotonic_ns() - self._created) / 1e9,
+        )
+
+    def _counts(self) -> dict[str, int | float | str]:
+        return {
+            "rounds": self._met.rounds,
+            "calls": self._met.calls,
+            "contested keys": self._met.contested,
+            "contested across processes": self._met.across,
+            "overlapping pairs": self._met.pairs,
+            "handles": self._handles,
+            "processes": self._processes,
+            "rounds not judged": self._unsound,
+        }
+
+    def _too_little(self) -> str:
+        if self._stumble:
+            return self._stumble
+        if self._broken:
+            return "the race ended at a violation of another clause before it reached its floor"
+        where = "in different processes " if self._race.level == "process" else ""
+        return (
+            f"clients {where}met at {self._evidence()} keys in {self._elapsed_s():.1f} s on "
+            f"{os.cpu_count()} cores; {self._floor} are needed: give it a larger budget or a less "
+            f"busy machine"
+        )
+
+    def _violation(self, clause: str, broken: Broken) -> Violation:
+        return Violation(
+            clause=clause,
+            summary=broken.summary,
+            happened=happened(broken.operations),
+            why=broken.why,
+            reproduce=reproduce(self._target, clause, self._seed),
+        )
+
+
+def reproduce(target: Target, clause: str, seed: int) -> str:
+    """Answer the command that runs a clause's checks again."""
+    location = f" --location {target.location}" if target.location else ""
+    return f"onewinner verify {target.name} -k {clause} --seed {seed}{location}"
+
+
+def _next_rounds(played: int, seconds: float) -> int:
+    """Answer how many rounds fit into a block: long enough to be worth it, short enough to stop."""
+    wanted = int(max(played, 1) * _BLOCK_S / max(seconds, 0.001))
+    return max(1, min(wanted, _ROUNDS_MOST, played * 3 + 1))
