@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onewinner.clock import monotonic_ns
+from onewinner.suite.tree import ExitCode
 
 SMOKE_BUDGET = ("--budget", "5s")
+INCONCLUSIVE = int(ExitCode.INCONCLUSIVE)
+LINES_SHOWN = 20  # of the output of a command that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,17 @@ class Row:
     limit: float
     measured: float
     unit: str
-    exit_code: int = 0
+    wrong_code: int = 0
 
     @property
     def held(self) -> bool:
         """Whether the promise was kept, by a run that did its work."""
-        return self.exit_code == 0 and self.measured < self.limit
+        return not self.wrong_code and self.measured < self.limit
 
     def __str__(self) -> str:
         verdict = "ok" if self.held else "MISSED"
-        if self.exit_code:
-            verdict = f"exit code {self.exit_code}"
+        if self.wrong_code:
+            verdict = f"exit code {self.wrong_code}"
         return (
             f"{self.name:<28} < {self.limit:>6g} {self.unit:<2} "
             f"{self.measured:>8.2f} {self.unit:<2}  {verdict}"
@@ -87,7 +90,8 @@ def run(arguments: tuple[str, ...], directory: str) -> tuple[float, float, int]:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             output.seek(0)
-            sys.stdout.write(output.read().decode(errors="replace"))
+            lines = output.read().decode(errors="replace").splitlines()
+            print(*lines[-LINES_SHOWN:], sep="\n")
     return seconds, used.ru_maxrss / 1024, process.returncode
 
 
@@ -98,7 +102,8 @@ def measure(target: Target, *, smoke: bool, directory: str) -> list[Row]:
         arguments += SMOKE_BUDGET
     runs = [run(arguments, directory) for _ in range(target.runs)]
     seconds = statistics.median(seconds for seconds, _, _ in runs)
-    code = next((code for _, _, code in runs if code), 0)
+    fine = {0, INCONCLUSIVE} if smoke else {0}  # what is cut short may prove too little
+    code = next((code for _, _, code in runs if code not in fine), 0)
     rows = [Row(target.name, target.seconds, seconds, "s", code)]
     if target.megabytes is not None:
         rows.append(

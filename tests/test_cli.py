@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -400,3 +402,18 @@ class TestRealRuns:
         """Asking a store of threads for a clause of processes is exit 5, not green."""
         done = command("verify", "memory", "-k", "CLAIM-6")
         assert done.returncode == ExitCode.NOTHING_RAN, done.stderr
+
+    def test_a_broken_store_is_told_so_that_anyone_can_see_it(self, tmp_path: Path) -> None:
+        """A violation is exit 1, and both the program and the command that are printed show it."""
+        done = command("verify", "mutant:claim-always-true", "-k", "CLAIM-2", "--quiet")
+        assert done.returncode == ExitCode.VIOLATION, done.stderr
+        assert "\nFAIL CLAIM-2  " in done.stdout
+        again = re.search(r"^Reproduce:  onewinner (.*)$", done.stdout, re.MULTILINE)
+        program = re.search(r"^# --- a program.*^# --- end$", done.stdout, re.MULTILINE | re.DOTALL)
+        assert again
+        assert program
+        assert command(*shlex.split(again[1]), "--quiet").returncode == ExitCode.VIOLATION
+        shown = subprocess.run(
+            [sys.executable, "-c", program[0]], capture_output=True, text=True, check=False
+        )
+        assert shown.stderr.splitlines()[-1].startswith("AssertionError"), shown.stderr

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from onewinner.contract.clauses import CLAUSES, LEVELS
-from onewinner.pytest_plugin import GROUP
 from onewinner.suite.tree import ExitCode, Status
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +69,7 @@ def run(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.xdist_group(GROUP)
+@pytest.mark.xdist_group("onewinner-stress")  # one race at a time, as in the plugin
 class TestAdapter:
     def test_smoke_finds_nothing_wrong_with_it(self, workplace: Path) -> None:
         """The adapter that README shows is a whole one."""

@@ -29,6 +29,12 @@ def test_a_violation_is_named() -> None:
     assert "2 clauses violated (CLAIM-6, ERR-3), 1 clause in error (DUR-1)" in line
 
 
+def test_errors_alone_are_not_called_violations() -> None:
+    """Where nothing was seen broken, the line says that the target could not be judged."""
+    line = verdict.line(run({"DUR-1": ERROR}))
+    assert "sqlite could not be judged at level process: 1 clause in error (DUR-1)" in line
+
+
 def test_many_violations_are_counted_and_some_named() -> None:
     """A line stays readable however many clauses fail."""
     everything = {clause.clause.id: FAIL for clause in run().clauses}

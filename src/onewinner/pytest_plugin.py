@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onewinner.adapters.targets import Target
+    from onewinner.conformance.subject import Subject
     from onewinner.contract import Connect
     from onewinner.contract.clauses import Level
     from onewinner.suite.registry import Check

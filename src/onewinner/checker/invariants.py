@@ -63,6 +63,11 @@ def address(operation: Operation) -> Address:
     return (value["plugin"], value["namespace"], value["key"])
 
 
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two values are equal as JSON; most of them are spelt alike too."""
+    return repr(one) == repr(other) or canonical(one) == canonical(other)
+
+
 def errors(
     operations: Iterable[Operation], allowed: frozenset[str] = frozenset()
 ) -> Iterator[Broken]:
@@ -166,7 +171,7 @@ def _same_value(winner: Operation, read: Operation, value: Any) -> Iterator[Brok
             why="nobody removed the key: the row of the one who won must be there",
             operations=(winner, read),
         )
-    elif canonical(value) != canonical(winner.value["value"]):
+    elif not same(value, winner.value["value"]):
         yield Broken(
             kind="foreign-row",
             summary=f"the claim of {key!r} with {winner.value['value']!r} answered true, "
@@ -220,7 +225,7 @@ def one_consumer(operations: Iterable[Operation]) -> Iterator[Broken]:
                 why="the row was live, and of all that consume it exactly one gets the value",
                 operations=(row, *group),
             )
-        elif takers and canonical(result(takers[0])) != canonical(row.value["value"]):
+        elif takers and not same(result(takers[0]), row.value["value"]):
             yield Broken(
                 kind="foreign-value",
                 summary=f"the consumer of {where[2]!r} got {result(takers[0])!r}",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from onewinner.checker.invariants import CLAIM, Broken, address, result, unknown, won
+from onewinner.checker.invariants import CLAIM, Broken, address, result, same, unknown, won
 from onewinner.contract import ABSENT
-from onewinner.contract.values import canonical
 from onewinner.history import Fail, Ok
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def _kept(
             why=why,
             operations=(*group, *asked),
         )
-    elif canonical(rows[key]) != canonical(group[0].value["value"]):
+    elif not same(rows[key], group[0].value["value"]):
         yield Broken(
             kind="foreign-row",
             summary=f"the row of {key!r} holds {rows[key]!r}, which is not the winner's",

@@ -111,10 +111,12 @@ class Subject:
 
     def _share_s(self, check: Check) -> float:
         """Answer the seconds of the budget that are for this check; a case takes what it takes."""
-        whole = engine.Options().budget_s if self.budget_s is None else self.budget_s
+        highest: Level = "process" if self.capabilities.scope == "process" else "thread"
+        level = self.level or highest
+        whole = engine.BUDGET_S[level] if self.budget_s is None else self.budget_s
         if check.kind != "race":
             return whole * _PROGRAM_SHARE
-        races = sum(other.kind == "race" for other in checks(self.level))
+        races = sum(other.kind == "race" for other in checks(level))
         return whole * (1 - _PROGRAM_SHARE) / max(1, races)
 
     def _end(self, check: Check, results: list[CheckResult], nodeid: str) -> None:

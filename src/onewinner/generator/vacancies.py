@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
     from onewinner.generator.rounds import Sheet
 
-_SIZES: Final = (1, 4, 16, 32)
-_SIZE_WEIGHTS: Final = (25, 25, 25, 25)
+MANY_AT: Final = 1
+"""Blocks whose number leaves this rest are those in which many keys are claimed a round."""
+
+_FEW: Final = ((1, 4, 16), (30, 40, 30))
+_MANY: Final = ((32, 64), (50, 50))
+MANY_EVERY: Final = 3
 _EXPIRY_MARGIN_MS: Final = 50
 _PLANTED: Final = 3  # the index of the key that the leader claims before the volley
 
@@ -32,18 +36,24 @@ def alone(sheet: Sheet, _rounds: int) -> Iterator[Round]:
 
 
 def claims(sheet: Sheet, rounds: int) -> Iterator[Round]:
-    """All clients claim the same vacant keys; in larger rounds one key is live before."""
+    """All clients claim the same vacant keys; in larger rounds one key is live before.
+
+    In two blocks of three they claim few keys a round and meet at nearly each. In the third they
+    claim many: they drift apart, but a bug that shows only at a close meeting gets more of them.
+    """
     looked: list[str] = []
-    for index, page, size, last in sheet.pages(rounds, _SIZES, _SIZE_WEIGHTS):
+    few = sheet.number % MANY_EVERY != MANY_AT
+    for index, page, size, last in sheet.pages(rounds, *(_FEW if few else _MANY)):
         plugin, space = sheet.plugin(page), "n"
         keys = [f"k{index}-{number}" for number in range(size)]
         looked += keys
-        inspect = sheet.look_up(plugin, space, keys) if sheet.random.random() < 0.25 else ()
-        if last or not sheet.has("entries"):
-            inspect = sheet.look(plugin, space, looked)
+        inspect = sheet.look_up(plugin, space, keys) if few else ()
+        if last:
+            if few or sheet.random.random() < 0.5:
+                inspect += sheet.look(plugin, space, looked)
             looked = []
-        if last and sheet.has("clear"):
-            inspect = (*inspect, Call("clear", plugin, space))
+            if sheet.has("clear"):
+                inspect += (Call("clear", plugin, space),)
         planted = [
             sheet.claim(plugin, space, key, sheet.shape.clients)
             for key in keys[_PLANTED : _PLANTED + 1]
@@ -52,7 +62,7 @@ def claims(sheet: Sheet, rounds: int) -> Iterator[Round]:
             prepare=tuple(planted),
             volley=_all_claim(sheet, plugin, space, keys),
             inspect=inspect,
-            cold=sheet.cold(),
+            cold=few and sheet.cold(),
         )
 
 

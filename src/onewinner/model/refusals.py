@@ -91,7 +91,9 @@ def _value_refusals(rules: Rules, value: Any) -> tuple[list[Refused], list[Refus
     too_deep = Refused("LIMIT_EXCEEDED", "INPUT-8")
     try:
         if not is_json(value):
-            return [Refused("INVALID_INPUT", "INPUT-7")], []
+            too_large = len(repr(value)) > rules.limits.max_value_bytes
+            also = [Refused("LIMIT_EXCEEDED", "INPUT-9")] if too_large else []
+            return [Refused("INVALID_INPUT", "INPUT-7"), *also], []
         edges, containers = levels_deep(value), containers_deep(value)
     except RecursionError:
         return [too_deep], []

@@ -100,7 +100,7 @@ class ParsedValuesShared(SqliteStore):
 
 
 @mutant(
-    *("CLAIM-9", "CLAIM-10", "REG-3", "READ-3", "CLAIM-7", "CLAIM-8"),
+    *("CLAIM-7", "CLAIM-8", "CLAIM-9", "CLAIM-10", "REG-3", "READ-3", "READ-5"),
     shows="threads",
 )
 class LookupRemovesExpiredByKey(SqliteStore):

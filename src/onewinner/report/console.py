@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -103,6 +104,19 @@ class _Page:
         else:
             self._console.print(Padding(shown, (0, 0, 0, indent)))
 
+    def hanging(self, content: str) -> None:
+        """Write one line of a block; where it is wrapped, the rest stands further in."""
+        depth = 2 + len(content) - len(content.lstrip())
+        wrapped = textwrap.wrap(
+            content.lstrip(),
+            max(self.terminal.width, depth + 10),
+            initial_indent=" " * depth,
+            subsequent_indent=" " * (depth + 2),
+            break_on_hyphens=False,
+        )
+        for line in wrapped:
+            self.line(line)
+
     def clauses(self, clauses: list[ClauseResult]) -> None:
         rows = [
             (
@@ -146,8 +160,7 @@ class _Page:
             self.line(text.shorten(clause.reason, at_most=text.PROSE_BYTES), indent=2)
         else:
             for line in failure.story(found):
-                depth = len(line) - len(line.lstrip())
-                self.line(line.lstrip(), indent=2 + depth)
+                self.hanging(line)
             # Written as it is: rich would wrap its lines and expand its tabs.
             self._file.writelines(f"{line}\n" for line in failure.program(found))
         others = [c.check for c in clause.checks if c.status > Status.XFAIL]

@@ -83,6 +83,8 @@ def _judgement(result: RunResult) -> str:
             return f"interrupted, so there is no verdict on {target}{_broken_so_far(result)}"
         case ExitCode.NOTHING_RAN:
             return f"nothing ran: no clause that was asked for applies to {target}"
+        case ExitCode.VIOLATION if result.count(Status.FAIL) == 0:
+            return f"{target} could not be judged at level {level}: {_broken(result)}"
         case ExitCode.VIOLATION:
             return f"{target} does NOT conform at level {level}: {_broken(result)}"
         case ExitCode.INCONCLUSIVE:

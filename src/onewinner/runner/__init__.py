@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from onewinner.runner.pool import Block, Played, PlayedBlock, WorkerLost, WorkerPool
+from onewinner.runner.plan import Block, Played, PlayedBlock
+from onewinner.runner.pool import WorkerLost, WorkerPool
 from onewinner.runner.process import Child, ChildError, Ended, call_in_child
 
 __all__ = (

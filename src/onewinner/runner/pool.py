@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
+from collections import defaultdict, deque
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from onewinner.clock import monotonic_ns
-from onewinner.generator import Call
-from onewinner.runner.outcomes import operations_of
+from onewinner.runner.plan import Block, Plan, PlayedBlock
 from onewinner.runner.process import STARTUP_S, Child, signal_name, wait_readable
 from onewinner.worker import child, race
 from onewinner.worker.board import Board
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
-    from onewinner.generator import Round
-    from onewinner.history import Operation
 
 PATIENCE_S: Final = 20.0
 """How long nobody may get anything done before the pool gives the target up for hung."""
@@ -44,50 +39,6 @@ class WorkerLost(Exception):  # noqa: N818 - named for what happened
         self.calls = calls
         self.tail = tail
         super().__init__(what + (f" in {'; '.join(calls)}" if calls else ""))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """Rounds to be played in one go.
-
-    `crew[client]` is the worker that a client lives in; clients that share a worker are threads.
-    `shared_handle`: one connection for a worker instead of one for each client. `noise`: a seed for
-    short sleeps between a Python store's lines. After `stop_after_s` no further round is begun.
-    """
-
-    rounds: tuple[Round, ...]
-    crew: tuple[int, ...]
-    shared_handle: bool = False
-    noise: str | None = None
-    stop_after_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """One round as it was played; `drift_ms` is how far the two real clocks came apart in it.
-
-    `serial` numbers the rounds of a pool.
-    """
-
-    round: Round
-    serial: int
-    operations: tuple[Operation, ...]
-    drift_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayedBlock:
-    """What came of a block: its rounds as far as they were begun, handles and processes used."""
-
-    played: tuple[Played, ...]
-    handles: int
-    processes: int
-    seconds: float
-
-    @property
-    def operations(self) -> tuple[Operation, ...]:
-        """All operations of the block, by round."""
-        return tuple(operation for played in self.played for operation in played.operations)
 
 
 class WorkerPool:
@@ -117,6 +68,8 @@ class WorkerPool:
         self._serial = 1
         self._stack = ExitStack()
         self._workers: list[Child] = []
+        self._plans: deque[Plan] = deque()
+        self._replies: defaultdict[int, deque[Any]] = defaultdict(deque)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -135,7 +88,8 @@ class WorkerPool:
                 )
                 stack.callback(worker.close)
                 self._workers.append(worker)
-            self._listen(dict(enumerate(self._workers)), STARTUP_S, None)
+            everybody = tuple(range(self._processes))
+            self._listen(everybody, STARTUP_S)  # each says that it is there
             self._stack = stack.pop_all()
         return self
 
@@ -150,96 +104,75 @@ class WorkerPool:
     def close(self) -> None:
         """Kill every worker and give everything back; more than once does no harm."""
         self._stack.close()
+        while self._plans:
+            self._plans.popleft().clean()
 
     def play(self, block: Block) -> PlayedBlock:
-        """Play the rounds of a block and answer what happened.
+        """Play the rounds of a block and answer what happened; see `start` and `finish`."""
+        self.start(block)
+        return self.finish()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a block to `finish`."""
+        return bool(self._plans)
+
+    def start(self, block: Block) -> None:
+        """Hand a block to the workers, who begin it when they are done with the one before."""
+        plan = Plan(block, self._serial, self.location, self._run_dir, self._target.location)
+        self._serial += len(block.rounds)
+        self._plans.append(plan)
+        for number in plan.workers:
+            self._workers[number].tell(plan.order(number))
+
+    def finish(self) -> PlayedBlock:
+        """Wait for the oldest block that was started, and answer what happened.
 
         Raises WorkerLost where a worker dies, or where no client gets anything done for the pool's
         patience.
         """
-        started = monotonic_ns()
-        first, self._serial = self._serial, self._serial + len(block.rounds)
-        with ExitStack() as stack:
-            plan = _Plan(block, first, self._places(block, first, stack), self.location)
-            beats = self._beats()
-            waiting = {}
-            for number in sorted(set(block.crew)):
-                waiting[number] = self._workers[number]
-                self._tell(number, plan.order(number))
-            replies = self._listen(waiting, self._patience_s, (plan, beats))
-        played = tuple(plan.played(replies))
-        return PlayedBlock(
-            played=played,
-            handles=sum(reply.handles for reply in replies.values()),
-            processes=len(waiting),
-            seconds=(monotonic_ns() - started) / 1e9,
-        )
+        plan = self._plans[0]
+        with plan:
+            replies = self._listen(plan.workers, self._patience_s)
+            self._plans.popleft()
+        return plan.played(replies)
 
-    def _tell(self, number: int, order: race.Order) -> None:
-        try:
-            self._workers[number].tell(order)
-        except BrokenPipeError as error:
-            raise self._dead(number, None) from error
-
-    def _places(self, block: Block, first: int, stack: ExitStack) -> dict[int, str]:
-        """Make a directory for each fresh round; a server has none, only fresh connections."""
-        places = {}
-        for serial, each in enumerate(block.rounds, first):
-            if each.fresh and self._target.location is not None:
-                places[serial] = self._target.location
-            elif each.fresh:
-                path = self._run_dir / f"fresh-{serial}"
-                path.mkdir()
-                stack.callback(shutil.rmtree, path, ignore_errors=True)
-                places[serial] = str(path)
-        return places
-
-    def _beats(self) -> list[int]:
-        cells = self._board.cells
-        return [cells[self._board.beat_cell(client)] for client in range(self._crowd)]
-
-    def _listen(
-        self, waiting: dict[int, Child], patience_s: float, at_work: tuple[_Plan, list[int]] | None
-    ) -> dict[int, race.Reply]:
+    def _listen(self, numbers: tuple[int, ...], patience_s: float) -> dict[int, Any]:
         """Wait for one message from each; whoever dies, or lets all wait too long, is lost."""
-        replies: dict[int, race.Reply] = {}
         seen, since = self._board.snapshot(), monotonic_ns()
-        while left := [number for number in waiting if number not in replies]:
-            wait_readable([waiting[number] for number in left], _TICK_S)
+        while left := [number for number in numbers if not self._replies[number]]:
+            wait_readable(self._workers, _TICK_S)
             for number in left:
-                died = waiting[number].dead()
-                for kind, item in waiting[number].receive():
-                    if kind == child.MESSAGE:
-                        replies[number] = item
-                    elif kind in {child.RAISED, child.RETURNED}:
-                        raise self._raised(number, item)
-                if died and number not in replies:
-                    raise self._dead(number, at_work)
+                died = self._workers[number].dead()
+                self._receive(number)
+                if died and not self._replies[number]:
+                    raise self._dead(number)
             now = self._board.snapshot()
             if now != seen:
                 seen, since = now, monotonic_ns()
             elif monotonic_ns() - since > patience_s * 1e9:
-                raise self._hung(left, patience_s, at_work)
-        return replies
+                raise self._hung(left, patience_s)
+        return {number: self._replies[number].popleft() for number in numbers}
 
-    def _raised(self, number: int, text: str) -> WorkerLost:
-        last = str(text).strip().splitlines()[-1]
-        tail = tuple(str(text).splitlines())
-        return WorkerLost(f"race worker {number} raised {last}", hung=False, calls=(), tail=tail)
+    def _receive(self, number: int) -> None:
+        for kind, item in self._workers[number].receive():
+            if kind == child.MESSAGE:
+                self._replies[number].append(item)
+            elif kind in {child.RAISED, child.RETURNED}:
+                lines = tuple(str(item).strip().splitlines()) or ("and said nothing",)
+                what = f"race worker {number} raised {lines[-1]}"
+                raise WorkerLost(what, hung=False, calls=(), tail=lines)
 
-    def _dead(self, number: int, at_work: tuple[_Plan, list[int]] | None) -> WorkerLost:
+    def _dead(self, number: int) -> WorkerLost:
         worker = self._workers[number]
         code = worker.kill() or 0
         worker.receive()
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        calls = self._stuck([number], at_work)
         what = f"race worker {number} {how}"
-        return WorkerLost(what, hung=False, calls=calls, tail=worker.tail())
+        return WorkerLost(what, hung=False, calls=self._stuck([number]), tail=worker.tail())
 
-    def _hung(
-        self, numbers: list[int], patience_s: float, at_work: tuple[_Plan, list[int]] | None
-    ) -> WorkerLost:
-        calls = self._stuck(numbers, at_work)
+    def _hung(self, numbers: list[int], patience_s: float) -> WorkerLost:
+        calls = self._stuck(numbers)
         tail: tuple[str, ...] = ()
         for number in numbers:
             self._workers[number].dump_stacks()
@@ -248,95 +181,15 @@ class WorkerPool:
         what = f"race worker {names} got nothing done for {patience_s:.0f} s and was killed"
         return WorkerLost(what, hung=True, calls=calls, tail=tail)
 
-    def _stuck(
-        self, numbers: list[int], at_work: tuple[_Plan, list[int]] | None
-    ) -> tuple[str, ...]:
+    def _stuck(self, numbers: list[int]) -> tuple[str, ...]:
         """Name the calls that clients of these workers have begun and not finished."""
-        if at_work is None:
+        if not self._plans:
             return ()
-        plan, before = at_work
-        made = [now - then for now, then in zip(self._beats(), before, strict=True)]
+        plan = self._plans[0]
+        cells = self._board.cells
+        made = {client: cells[self._board.beat_cell(client)] for client in plan.clients_of(numbers)}
         return tuple(
-            f"{plan.call_at(client, made[client] // 2)} (client {client})"
-            for client, worker in enumerate(plan.block.crew)
-            if worker in numbers and made[client] % 2
+            f"{plan.call_at(client, beats // 2)} (client {client})"
+            for client, beats in made.items()
+            if beats % 2
         )
-
-
-class _Plan:
-    """A block on its way to the workers and back."""
-
-    def __init__(self, block: Block, first: int, places: dict[int, str], location: str) -> None:
-        self.block = block
-        self._first = first
-        self._places = places
-        self._location = location
-        self._stop_ns = monotonic_ns() + int(block.stop_after_s * 1e9)
-
-    def order(self, worker: int) -> race.Order:
-        """Answer what one worker has to do."""
-        crew = self.block.crew
-        clients = [client for client, home in enumerate(crew) if home == worker]
-        return race.Order(
-            serial=self._first,
-            location=self._location,
-            crowd=len(crew),
-            clients=tuple((client, self._parts(client)) for client in clients),
-            shared_handle=self.block.shared_handle,
-            spin=len(set(crew)) == len(crew),
-            noise=self.block.noise,
-            stop_ns=self._stop_ns,
-        )
-
-    def _parts(self, client: int) -> tuple[race.Part, ...]:
-        leads = client == 0
-        return tuple(
-            race.Part(
-                each.prepare if leads else (),
-                each.volley[client],
-                each.inspect if leads else (),
-                each.cold,
-                self._places.get(serial),
-            )
-            for serial, each in enumerate(self.block.rounds, self._first)
-        )
-
-    def call_at(self, client: int, index: int) -> str:
-        """Name the call that a client makes as its `index`-th of the block."""
-        for position, call in enumerate(self._calls(client)):
-            if position == index:
-                return f"{call.f}({'' if call.key is None else repr(call.key)})"
-        return "a call"
-
-    def _calls(self, client: int) -> Iterator[Call]:
-        connect = Call("open", "", "")
-        yield connect
-        for part in self._parts(client):
-            if part.cold and part.place is None and not self.block.shared_handle:
-                yield connect
-            yield from (step for step in part.prepare if isinstance(step, Call))
-            yield from part.volley
-            yield from part.inspect
-
-    def played(self, replies: dict[int, Any]) -> Iterator[Played]:
-        """Put the workers' records together by round; a round that was not begun is left out."""
-        leader = replies[self.block.crew[0]]
-        drifts = leader.drifts_ms
-        by_round: list[list[Operation]] = [[] for _ in drifts]
-        for reply in replies.values():
-            for client, segments in reply.segments.items():
-                worker = self.block.crew[client]
-                for segment in segments:
-                    if segment.round < len(by_round):
-                        each = self.block.rounds[segment.round]
-                        serial = self._first + segment.round
-                        by_round[segment.round] += operations_of(
-                            segment, each, serial, client, worker
-                        )
-        for index, drift_ms in enumerate(drifts):
-            yield Played(
-                round=self.block.rounds[index],
-                serial=self._first + index,
-                operations=tuple(by_round[index]),
-                drift_ms=drift_ms,
-            )

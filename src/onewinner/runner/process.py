@@ -106,6 +106,7 @@ class Child:
         self.open = True
         self._frames = child.FrameBuffer()
         self._tail = bytearray()
+        self._outbox = bytearray()
         work = _carry(name, function, args)
         context = multiprocess.get_context("spawn")
         self._replies, replies = context.Pipe(duplex=False)
@@ -126,12 +127,17 @@ class Child:
                 if theirs is not None:
                     theirs.close()
         self.pid: int = self._process.pid
-        for reader in (self._replies, self._noise):
-            os.set_blocking(reader.fileno(), False)
+        for ours in (self._replies, self._noise, self._orders):
+            if ours is not None:
+                os.set_blocking(ours.fileno(), False)
 
-    def descriptors(self) -> tuple[int, ...]:
-        """The descriptors that become readable when there is something to receive."""
-        return (self._replies.fileno(), self._noise.fileno())
+    def watch(self, poll: select.poll) -> None:
+        """Add to `poll` what becomes ready when there is something to receive or to send on."""
+        poll.register(self._noise.fileno(), select.POLLIN)
+        if self.open:
+            poll.register(self._replies.fileno(), select.POLLIN)
+        if self._outbox:
+            poll.register(self._orders.fileno(), select.POLLOUT)
 
     def receive(self) -> list[tuple[str, Any]]:
         """Answer the frames that have arrived; `open` turns False at the end of the stream."""
@@ -147,8 +153,22 @@ class Child:
         return frames
 
     def tell(self, order: object) -> None:
-        """Hand an order to a child that waits for one; raises BrokenPipeError if it is gone."""
-        child.write_frame(self._orders.fileno(), order)
+        """Hand an order to a child that takes them; what it does not take yet is sent later.
+
+        Nothing here waits for the child: `wait_readable` goes on sending. To a child that is gone
+        nothing is sent; `dead` tells.
+        """
+        self._outbox += child.frame(order)
+        self.send_on()
+
+    def send_on(self) -> None:
+        """Send as much of what is still to be sent as the child's pipe has room for."""
+        with contextlib.suppress(BlockingIOError):
+            try:
+                while self._outbox:
+                    del self._outbox[: os.write(self._orders.fileno(), self._outbox)]
+            except BrokenPipeError:
+                self._outbox.clear()
 
     def tail(self) -> tuple[str, ...]:
         """Answer the last lines that the child printed."""
@@ -244,14 +264,17 @@ def _chunks(descriptor: int) -> list[bytes]:
 
 
 def wait_readable(children: Iterable[Child], timeout_s: float) -> bool:
-    """Wait until one of the children has something to receive; answer whether one has."""
+    """Wait until one of the children has something to receive; answer whether one has.
+
+    Meanwhile what is still to be sent to them is sent on.
+    """
     poll = select.poll()
-    for each in children:
-        replies, noise = each.descriptors()
-        if each.open:
-            poll.register(replies, select.POLLIN)
-        poll.register(noise, select.POLLIN)
+    each_of = list(children)
+    for each in each_of:
+        each.watch(poll)
     events = poll.poll(max(0, int(timeout_s * 1000)))
+    for each in each_of:
+        each.send_on()
     return any(flags & select.POLLIN for _, flags in events)
 
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 _HARD_FACTOR: Final = 4.0
 _HARD_LEAST_S: Final = 10.0
-_BLOCK_S: Final = 0.2
+_BLOCK_S: Final = 0.3
 _ROUNDS_FIRST: Final = 6
+_COLD_BLOCKS: Final = 4
 _ROUNDS_MOST: Final = 200
 
 
@@ -70,15 +71,19 @@ class Heat:
         """
         self._started = monotonic_ns()
         failure = self._alone(pool)
-        number, rounds = 0, _ROUNDS_FIRST
-        while not failure and not self._over():
-            block = self._block(number, rounds)
-            played = pool.play(block)
+        if failure:
+            return failure
+        pool.start(self._block(0, _ROUNDS_FIRST))
+        number, rounds = 1, _ROUNDS_FIRST
+        while pool.busy:
+            if not self._over():
+                pool.start(self._block(number, rounds))  # played while the one before is judged
+                number += 1
+            played = pool.finish()
+            rounds = _next_rounds(len(played.played), played.seconds)
             self._judge(played)
             self._report()
-            number += 1
-            rounds = _next_rounds(len(played.played), played.seconds)
-        return failure
+        return ""
 
     def _alone(self, pool: WorkerPool) -> str:
         """Make each operation once outside any race; answer what is wrong with that."""
@@ -97,6 +102,7 @@ class Heat:
             crew=mode.crew,
             shared_handle=mode.shared_handle,
             noise=f"{self._seed}/{number}" if mode.noise else None,
+            keep_open=number >= _COLD_BLOCKS,
             stop_after_s=max(self._hard_s - self._elapsed_s(), 0.1),
         )
 

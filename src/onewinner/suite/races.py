@@ -138,7 +138,7 @@ def _on_processes(kind: str, clauses: tuple[str, ...], *needs: str, floor: int) 
 
 
 RACES: Final[tuple[Race, ...]] = (
-    *_pair("claims", "CLAIM-5", "CLAIM-6", floor=200),
+    *_pair("claims", "CLAIM-5", "CLAIM-6", floor=100),
     *_pair("reclaims", "CLAIM-7", "CLAIM-8", floor=100),
     *_pair("churn", "CLAIM-9", "CLAIM-10", floor=100),
     *_pair("consumers", "DEL-3", "DEL-4", "consume", floor=100),
@@ -260,7 +260,8 @@ class Course:
             return str(error)
         except WorkerLost as lost:
             self._close_pool()
-            return f"{lost}; it printed last: {lost.tail[-1]}" if lost.tail else str(lost)
+            said = f"; it printed last: {lost.tail[-1]}" if lost.tail and not lost.hung else ""
+            return f"{lost}{said}"
 
     def _pool_of(self, processes: int) -> WorkerPool:
         if self._pool is not None and self._size >= processes:

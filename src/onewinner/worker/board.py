@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LINE: Final = 8  # integers of eight bytes in a cache line of 64
-_GO, _START, _QUIT, _EPOCH = 0, _LINE, 2 * _LINE, 3 * _LINE
-_SHARED: Final = 4
+_GO, _START, _QUIT, _EPOCH, _FINISHED = (number * _LINE for number in range(5))
+_SHARED: Final = 5
 _PER_CLIENT: Final = 3
 
 _SPIN_NS: Final = 1_000_000
@@ -93,6 +93,17 @@ class Board:
         napping = not spin or now - waited_since_ns > _SPIN_NS // 2
         self.cells[_START] = now + (_LEAD_NAPPING_NS if napping else _LEAD_SPINNING_NS)
         self.cells[_GO] = serial
+
+    def finish_block(self, last: int) -> None:
+        """Tell all workers that the block whose last round was to be `last` is over."""
+        self.cells[_FINISHED] = last
+
+    def await_block(self, first: int) -> None:
+        """Wait until the block before the one that begins with round `first` is over.
+
+        A worker may have no client in that block; its own would else write over those of others.
+        """
+        self.await_cells((_FINISHED,), first - 1, spin=False)
 
     def end(self, serial: int) -> None:
         """Tell the others that round `serial` and all after it will not be."""

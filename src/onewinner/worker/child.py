@@ -40,10 +40,15 @@ _LENGTH = struct.Struct("<Q")
 _PR_SET_PDEATHSIG: Final = 1
 
 
+def frame(item: object) -> bytes:
+    """Answer one item as it travels: its length, and its pickle."""
+    body = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(body)) + body
+
+
 def write_frame(descriptor: int, item: object) -> None:
     """Write one pickled item; blocks until the other side has room for it."""
-    body = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
-    rest = memoryview(_LENGTH.pack(len(body)) + body)
+    rest = memoryview(frame(item))
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 

@@ -59,7 +59,9 @@ class Order:
     """One block for one worker: what each of its clients has to do.
 
     `serial` is the number of the first round, counted over all blocks of the pool; `crowd` the
-    number of clients over all workers; after `stop_ns` no further round is begun.
+    number of clients over all workers. `spin`: every client has a process of its own, so that it
+    may wait without letting threads beside it run. `keep_open`: from now on the worker holds a
+    connection between blocks too. After `stop_ns` no further round is begun.
     """
 
     serial: int
@@ -69,16 +71,21 @@ class Order:
     shared_handle: bool
     spin: bool
     noise: str | None
+    keep_open: bool
     stop_ns: int
 
 
 @dataclass(slots=True)
 class Reply:
-    """What the clients of one worker did; `drifts_ms` says how far the two clocks came apart."""
+    """What the clients of one worker did in `seconds`.
+
+    `drifts_ms` tells for each round that the leader led how far the two real clocks came apart.
+    """
 
     segments: dict[int, list[Segment]]
     drifts_ms: list[int]
     handles: int
+    seconds: float
 
 
 def serve(
@@ -90,23 +97,27 @@ def serve(
     crowd_max: int,
 ) -> None:
     """Say that this worker is there (by sending None), then carry out orders until the last."""
-    bench = Bench(target, clock, Board(board_path, crowd_max), _processors())
+    bench = Bench(target, clock, Board(board_path, crowd_max))
     send(None)
     with contextlib.suppress(EOFError):
         while (order := receive()) is not None:
             send(bench.carry_out(order))
 
 
-class Bench(NamedTuple):
+class Bench:
     """What a worker keeps from order to order."""
 
-    target: Target
-    clock: Clock
-    board: Board
-    processors: tuple[int, ...]
+    def __init__(self, target: Target, clock: Clock, board: Board) -> None:
+        self.clock = clock
+        self.board = board
+        self._target = target
+        self._processors = _processors()
+        self._keeper: Handles | None = None
 
     def carry_out(self, order: Order) -> Reply:
         """Let this worker's clients do their part of a block, each on a thread of its own."""
+        self.board.await_block(order.serial)
+        started = monotonic_ns()
         shared = self._handles(order) if order.shared_handle else None
         clients = [
             Client(number, parts, order, shared or self._handles(order), self)
@@ -116,25 +127,36 @@ class Bench(NamedTuple):
             clients[0].run()
         else:
             _in_threads(clients)
+        if clients[0].number == 0:
+            self.board.finish_block(order.serial + len(order.clients[0][1]) - 1)
+        self._keep_open(order)
         for handles in {id(client.handles): client.handles for client in clients}.values():
             handles.close()
         return Reply(
             {client.number: client.segments for client in clients},
             [drift for client in clients for drift in client.drifts_ms],
             1 if shared else len(clients),
+            (monotonic_ns() - started) / 1e9,
         )
 
     def _handles(self, order: Order) -> Handles:
-        return Handles(self.target, order.location, self.clock)
+        return Handles(self._target, order.location, self.clock)
+
+    def _keep_open(self, order: Order) -> None:
+        """Hold a connection that nobody uses, so that the store is not closed between blocks."""
+        if order.keep_open and self._keeper is None:
+            self._keeper = self._handles(order)
+            with contextlib.suppress(Exception):
+                self._keeper.connect()
 
     def pin(self, client: int) -> None:
         """Give the calling thread a processor of its own as far as there are any.
 
         Else the scheduler tends to wake all clients on one, where they hardly ever meet.
         """
-        if self.processors:
+        if self._processors:
             with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, {self.processors[client % len(self.processors)]})
+                os.sched_setaffinity(0, {self._processors[client % len(self._processors)]})
 
 
 def _processors() -> tuple[int, ...]:

@@ -40,6 +40,7 @@ class Recorder:
     def __init__(self, cells: memoryview[int], beat_cell: int) -> None:
         self._cells = cells
         self._beat_cell = beat_cell
+        cells[beat_cell] = 0
         self.records: list[Record] = []
 
     def begin(self) -> None:
