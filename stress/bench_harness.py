@@ -18,20 +18,23 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onewinner import generator
 from onewinner.adapters.targets import Target
 from onewinner.clock import SystemClock, monotonic_ns
-from onewinner.contract import Capabilities
 from onewinner.generator import vacancies
 from onewinner.runner import Block, Child, PlayedBlock, WorkerPool
 from onewinner.runner.process import wait_readable
 from onewinner.suite.rulings import RULINGS, sound_rounds
 from onewinner.worker.child import MESSAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onewinner.contract import Capabilities
 
 PROCESSES = 4
 SHARE_MIN = 0.70

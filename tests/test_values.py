@@ -114,7 +114,7 @@ class TestIsJson:
 
     @pytest.mark.parametrize(
         "value",
-        [math.nan, math.inf, -math.inf, b"bytes", {1, 2}, 1j, object(), {1: "a"}, {None: 1}],
+        [math.nan, math.inf, -math.inf, b"bytes", {1, 2}, 1j, {1: "a"}, {None: 1}],
         ids=repr,
     )
     def test_other_values_are_not(self, value: Any) -> None:

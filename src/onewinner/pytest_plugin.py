@@ -67,7 +67,6 @@ class StoreContract:
         record_property: Any,
     ) -> None:
         """One check of the contract finds no violation, and exercised what it judges."""
-        __tracebackhide__ = True
         for name, value in onewinner_subject.judge(onewinner_check, request.node.nodeid):
             record_property(name, value)
 
@@ -227,7 +226,8 @@ def _target(contract: type[StoreContract], config: pytest.Config) -> Target:
 
     location = _asked(config, contract, "location")
     if contract.connect is not None:
-        name = f"{contract.__module__}.{contract.__qualname__}"
+        # A name that others can resolve too, where the test module can be imported.
+        name = f"python:{contract.__module__}:{contract.__qualname__}.connect"
         return Target(name, given=contract.connect, location=location)
     name = _asked(config, contract, "target")
     if name is None:

@@ -81,7 +81,6 @@ class Subject:
 
     def judge(self, check: Check, nodeid: str) -> Iterator[tuple[str, str]]:
         """Run the check, yield the properties to record, and then end the test as it came out."""
-        __tracebackhide__ = True
         missing = check.missing(self.capabilities)
         if missing is not None:
             pytest.skip(f"n/a: {missing}")
@@ -95,7 +94,6 @@ class Subject:
         self._end(check, results, nodeid)
 
     def _run(self, check: Check) -> list[CheckResult]:
-        __tracebackhide__ = True
         with _run_directory() as directory, _turn(check, self.shared):
             try:
                 return engine.run_check(
@@ -120,7 +118,6 @@ class Subject:
         return whole * (1 - _PROGRAM_SHARE) / max(1, races)
 
     def _end(self, check: Check, results: list[CheckResult], nodeid: str) -> None:
-        __tracebackhide__ = True
         if not results:
             pytest.fail(f"untested: {check.name} reported nothing", pytrace=False)
         status = worst(result.status for result in results)

@@ -18,6 +18,7 @@ _FEW: Final = ((1, 4, 16), (30, 40, 30))
 _MANY: Final = ((32, 64), (50, 50))
 MANY_EVERY: Final = 3
 _EXPIRY_MARGIN_MS: Final = 50
+_SHORT_TTL_MS: Final = 5
 _PLANTED: Final = 3  # the index of the key that the leader claims before the volley
 
 
@@ -96,7 +97,8 @@ def reclaims(sheet: Sheet, rounds: int) -> Iterator[Round]:
 
 def _reclaim(sheet: Sheet, plugin: str, spaces: list[str]) -> Round:
     unit = sheet.unit_ms()
-    ttl_ms = sheet.random.randint(1, 50) * unit if sheet.shape.virtual else max(unit, 5)
+    units = sheet.random.randint(1, 50) if sheet.shape.virtual else -(-_SHORT_TTL_MS // unit)
+    ttl_ms = units * unit
     plant = sheet.first_of("register", "register_if_absent")
     if sheet.random.random() < 0.5:
         plant = "register_if_absent"

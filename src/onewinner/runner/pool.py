@@ -56,7 +56,7 @@ class WorkerPool:
         threads: int,
         run_dir: Path,
         clock: Clock,
-        patience_s: float = PATIENCE_S,
+        patience_s: float | None = None,
     ) -> None:
         self.location = target.location or str(run_dir / "store")
         self._target = target
@@ -64,7 +64,7 @@ class WorkerPool:
         self._crowd = processes * threads
         self._run_dir = run_dir
         self._clock = clock
-        self._patience_s = patience_s
+        self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._serial = 1
         self._stack = ExitStack()
         self._workers: list[Child] = []
