@@ -256,6 +256,7 @@ class TestWorkerPool:
                 pool.finish()
             return pids
 
+        call_in_child(unruly.count, 1, on_message=nothing, silence_s=LONG_S)  # starts what stays
         before, threads = descriptors(), threading.active_count()
         if interrupt:
             with pytest.raises(KeyboardInterrupt):

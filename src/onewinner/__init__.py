@@ -9,25 +9,25 @@ show one result tree.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from onewinner.clock import Clock, ManualClock, SystemClock
-from onewinner.contract import (
-    ABSENT,
-    Absent,
-    Backend,
-    Capabilities,
-    Connect,
-    Entry,
-    InvalidInput,
-    Json,
-    LimitExceeded,
-    Profile,
-    Store,
-    StoreError,
-)
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from onewinner.clock import Clock, ManualClock, SystemClock
+    from onewinner.contract import (
+        ABSENT,
+        Absent,
+        Backend,
+        Capabilities,
+        Connect,
+        Entry,
+        InvalidInput,
+        Json,
+        LimitExceeded,
+        Profile,
+        Store,
+        StoreError,
+    )
     from onewinner.pytest_plugin import StoreContract
 
 __all__ = (
@@ -50,15 +50,23 @@ __all__ = (
     "__version__",
 )
 
+# The pytest plugin imports this package at the start of every test run of an environment, so what
+# is exported is loaded when it is asked for.
+_HOMES: Final = {
+    **dict.fromkeys(("Clock", "ManualClock", "SystemClock"), "onewinner.clock"),
+    "StoreContract": "onewinner.pytest_plugin",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Load what is heavy only when it is asked for."""
+    """Load an exported name, and keep it."""
     if name == "__version__":
         from importlib.metadata import version
 
-        return version("onewinner")
-    if name == "StoreContract":
-        from onewinner.pytest_plugin import StoreContract
-
-        return StoreContract
-    raise AttributeError(f"module 'onewinner' has no attribute {name!r}")
+        found: Any = version("onewinner")
+    elif name in __all__:
+        found = getattr(importlib.import_module(_HOMES.get(name, "onewinner.contract")), name)
+    else:
+        raise AttributeError(f"module 'onewinner' has no attribute {name!r}")
+    globals()[name] = found
+    return found

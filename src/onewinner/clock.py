@@ -55,7 +55,7 @@ class ManualClock:
         return self._now_ms
 
     def advance(self, by_ms: int) -> int:
-        """Move time by `by_ms` (a negative step is a fault worth testing) and answer the new time."""
+        """Move time by `by_ms`, back where it is negative, and answer the new time."""
         with self._lock:
             self._now_ms += by_ms
             return self._now_ms

@@ -1,1 +1,1 @@
-"""adapters"""
+"""Adapters: one for each outside world, and the targets that users name."""

@@ -1,1 +1,1 @@
-"""checker"""
+"""Checkers: they judge histories and know nothing of how one was made."""

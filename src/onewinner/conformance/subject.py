@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from onewinner.suite.tree import CheckResult
 
 GROUP: Final = "onewinner-stress"
-_PROGRAM_SHARE: Final = 0.3  # of the budget, as the command line has it; the races get the rest
 
 
 class Unusable(Exception):  # noqa: N818 - a request is, not the kit
@@ -113,9 +112,9 @@ class Subject:
         level = self.level or highest
         whole = engine.BUDGET_S[level] if self.budget_s is None else self.budget_s
         if check.kind != "race":
-            return whole * _PROGRAM_SHARE
+            return whole * engine.PROGRAM_SHARE
         races = sum(other.kind == "race" for other in checks(level))
-        return whole * (1 - _PROGRAM_SHARE) / max(1, races)
+        return whole * (1 - engine.PROGRAM_SHARE) / max(1, races)
 
     def _end(self, check: Check, results: list[CheckResult], nodeid: str) -> None:
         if not results:

@@ -85,8 +85,8 @@ class Capabilities:
         unknown = frozenset(self.operations) - OPERATIONS
         if unknown:
             raise ValueError(
-                f"Capabilities(operations=...) names {sorted(unknown)}, which the contract does not "
-                f"know; choose from {sorted(OPERATIONS)}"
+                f"Capabilities(operations=...) names {sorted(unknown)}, which the contract does "
+                f"not know; choose from {sorted(OPERATIONS)}"
             )
         if self.scope not in ("process", "thread"):
             raise ValueError(f"Capabilities(scope={self.scope!r}): use 'process' or 'thread'")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from onewinner.clock import Clock
     from onewinner.contract.capabilities import Capabilities
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 class Absent(enum.Enum):

@@ -63,7 +63,7 @@ def size_bytes(value: Any) -> int:
 
 
 def containers_deep(value: Any) -> int:
-    """Answer how many arrays and objects enclose the deepest place of the value, itself included."""
+    """Answer how many arrays and objects enclose the deepest place, itself included."""
     if isinstance(value, dict):
         return 1 + max(map(containers_deep, value.values()), default=0)
     if isinstance(value, list | tuple):
@@ -72,7 +72,7 @@ def containers_deep(value: Any) -> int:
 
 
 def levels_deep(value: Any) -> int:
-    """Answer the level of the deepest value, the root being level 0 (the released store's count)."""
+    """Answer the level of the deepest value, the root's being 0 (the released store's count)."""
     if isinstance(value, dict | list | tuple) and value:
         members = value.values() if isinstance(value, dict) else value
         return 1 + max(map(levels_deep, members))

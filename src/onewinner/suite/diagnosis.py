@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from onewinner.contract import Absent
-from onewinner.contract.clauses import CLAUSES
 from onewinner.model import Listing, Refused, Value, describe_state
 from onewinner.suite.answers import Broken, Raised
 from onewinner.suite.session import START_MS
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from onewinner.model import Row, Space
     from onewinner.suite.session import Divergence, Session
 
+_ROWS_MOST = 30
+
 
 def violation(session: Session, divergence: Divergence, clause: str) -> Violation:
     """Answer the divergence as a violation of `clause`, with its timeline and its script."""
@@ -23,12 +25,18 @@ def violation(session: Session, divergence: Divergence, clause: str) -> Violatio
         clause=clause,
         summary=f"at {at_ms:+} ms, {divergence}",
         happened=tuple(session.timeline()),
-        why=(
-            f"{CLAUSES[clause].sentence} The model's rows before that call were: "
-            f"{describe_state(divergence.before, divergence.now)}"
-        ),
+        why=f"the rows before that call were: {_rows(divergence)}",
         script=session.script(divergence),
     )
+
+
+def _rows(divergence: Divergence) -> str:
+    """Answer the model's rows, only those of the namespace that the call was made on if many."""
+    state = divergence.before
+    here = state.space(divergence.call.plugin, str(divergence.call.namespace))
+    if here is not None and sum(len(space.rows) for space in state.spaces) > _ROWS_MOST:
+        state = dataclasses.replace(state, spaces=(here.having(here.rows[:_ROWS_MOST]),))
+    return describe_state(state, divergence.now)
 
 
 def blame(session: Session, divergence: Divergence) -> str:

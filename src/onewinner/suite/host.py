@@ -10,9 +10,10 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onewinner.clock import SystemClock, monotonic_ns
+from onewinner.suite.options import CALL_MAX_S
 from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from onewinner.suite.session import Session
 
 Send: TypeAlias = Callable[[object], None]
-
-CALL_MAX_S: Final = 15.0
-"""A sequential call that takes longer hangs: nothing else is at work on its location."""
 
 _LOOK_S = 0.2
 _ALIVE_NS = 2_000_000_000

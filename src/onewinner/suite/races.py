@@ -60,7 +60,7 @@ _ON_PROCESSES: Final = (
 class Race:
     """One race: the clauses it judges, the first being what it is about.
 
-    `needs` are operations that it cannot do without (`a|b`: one of them) or `virtual-clock`.
+    `needs` are operations that it cannot do without (`a|b`: one of them).
     `floor` is the least number of keys at which clients must have met, in different processes where
     the level is `process`; without as many nothing passes.
     """
@@ -76,10 +76,7 @@ class Race:
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the race lacks to be run against a store, None if nothing."""
         for need in self.needs:
-            if need == "virtual-clock":
-                if not capabilities.virtual_clock:
-                    return f"{self.name} needs a store that takes its time from the kit"
-            elif not capabilities.operations.intersection(need.split("|")):
+            if not capabilities.operations.intersection(need.split("|")):
                 return f"{self.name} needs the operation {need.replace('|', ' or ')}"
         return None
 

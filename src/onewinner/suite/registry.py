@@ -6,12 +6,15 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from onewinner.contract.clauses import LEVELS, missing_need
+from onewinner.contract.clauses import CLAUSES, LEVELS, missing_need
 
 if TYPE_CHECKING:
     from onewinner.contract import Capabilities
     from onewinner.contract.clauses import Level
     from onewinner.suite.races import Race
+
+_SLOW = {"CAP-1": 1, "CAP-2": 1, "CAP-3": 1, "CAP-4": 1}
+"""Clauses whose cases fill a plugin up to its cap: they come after all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,9 @@ def all_checks() -> tuple[Check, ...]:
     from onewinner.suite.programs import CLAUSES_EXERCISED, NAME
     from onewinner.suite.races import RACES
 
-    cases = [Check(c.name, (c.clause,), c.level, "case") for c in CASES.values()]
+    order = list(CLAUSES)
+    in_order = sorted(CASES.values(), key=lambda c: (_SLOW.get(c.clause, 0), order.index(c.clause)))
+    cases = [Check(c.name, (c.clause,), c.level, "case") for c in in_order]
     races = [Check(r.name, tuple(r.clauses), r.level, "race") for r in RACES]
     return (*cases, Check(NAME, CLAUSES_EXERCISED, "thread", "program"), *races)
 

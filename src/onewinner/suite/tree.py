@@ -113,7 +113,11 @@ class ClauseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """One run of the gate against one target."""
+    """One run of the gate against one target.
+
+    `whole` is False where only some clauses were asked for, or the run stopped at a violation: then
+    nothing is said about a level.
+    """
 
     target: str
     level: Level
@@ -126,6 +130,7 @@ class RunResult:
     cores: int
     versions: Mapping[str, str]
     stopped_early: bool = False
+    whole: bool = True
     interrupted: bool = False
 
     @property
@@ -137,6 +142,8 @@ class RunResult:
     def reached(self) -> Level | None:
         """The highest level whose clauses all hold, at most the one asked for."""
         best: Level | None = None
+        if not self.whole:
+            return None
         for level in LEVELS[: LEVELS.index(self.level) + 1]:
             own = [c for c in self.clauses if c.clause.level == level]
             if not own or max(c.status for c in own) > Status.XFAIL:

@@ -1,0 +1,59 @@
+"""What a clause is: one numbered sentence of the contract, and when it applies to a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from onewinner.contract.capabilities import Capabilities
+
+Level: TypeAlias = Literal["thread", "process", "crash"]
+Severity: TypeAlias = Literal["critical", "major", "minor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One numbered sentence of the contract.
+
+    `needs` are tokens that `missing` understands: an operation's name, or `ttl`, `eviction`,
+    `row-cap`, `process-scope`, `durable`, `virtual-clock`, `input-rules`. `note` settles what the
+    sentence leaves open. Severity `critical`: two holders, or a lost or foreign row; `major`: a
+    wrong answer or a broken limit; `minor`: a hazard that needs bad luck in timing to hurt.
+    """
+
+    id: str
+    level: Level
+    severity: Severity
+    sentence: str
+    needs: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def family(self) -> str:
+        """The part of the id before the hyphen."""
+        return self.id.partition("-")[0]
+
+    def missing(self, capabilities: Capabilities) -> str | None:
+        """Say which declaration is missing for this clause to apply, or None where it applies."""
+        for need in self.needs:
+            reason = missing_need(need, capabilities)
+            if reason is not None:
+                return reason
+        return None
+
+
+def missing_need(need: str, capabilities: Capabilities) -> str | None:
+    """Say why a need is not met (see `Clause.needs`), or None where it is."""
+    declared = {
+        "ttl": capabilities.ttl_unit_ms is not None,
+        "eviction": capabilities.eviction is not None,
+        "row-cap": capabilities.limits.plugin_row_cap is not None,
+        "virtual-clock": capabilities.virtual_clock,
+        "process-scope": capabilities.scope == "process",
+        "durable": capabilities.durable,
+        "input-rules": capabilities.validates_input,
+    }
+    if need in declared:
+        return None if declared[need] else f"{need} is not declared"
+    return None if need in capabilities.operations else f"operation {need} is not declared"

@@ -1,0 +1,60 @@
+"""What a run is asked to do, and how it tells where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from onewinner.contract.clauses import Level
+
+BUILT: Final[tuple[Level, ...]] = ("thread", "process")
+"""The levels whose checks exist; a higher one is refused, not shown green."""
+
+BUDGET_S: Final[dict[Level, float]] = {"thread": 14.0, "process": 36.0, "crash": 60.0}
+"""The time for programs and races of a whole run at each level, in seconds."""
+
+PROGRAM_SHARE: Final = 0.3
+"""The part of the budget that random programs get; the races share the rest."""
+
+CALL_MAX_S: Final = 15.0
+"""A sequential call that takes longer hangs: nothing else is at work on its location."""
+
+
+class UsageError(Exception):
+    """What was asked for cannot be: what was given, why not, what to do instead (exit 4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run is asked to do.
+
+    `level` None: the highest level that has checks and that the target's scope allows. `select`
+    holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
+    be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
+    time-out for what must run. `call_max_s` is the time after which a sequential call counts as
+    hung.
+    """
+
+    level: Level | None = None
+    budget_s: float | None = None
+    seed: int | None = None
+    select: tuple[str, ...] = ()
+    stop_at_first: bool = False
+    call_max_s: float = CALL_MAX_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run is: told often, shown by whoever wants to."""
+
+    check: str
+    done: int
+    total: int
+    elapsed_s: float
+    budget_s: float
+    counters: Mapping[str, int] = field(default_factory=dict)
+
+
+Listener: TypeAlias = Callable[[Progress], None]

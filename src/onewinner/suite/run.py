@@ -1,0 +1,254 @@
+"""One run of the gate under way: checks in, results out."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import shlex
+import sqlite3
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onewinner.clock import monotonic_ns, wall_ns
+from onewinner.contract.clauses import CLAUSES, Level, by_level
+from onewinner.runner import call_in_child
+from onewinner.suite import host
+from onewinner.suite.options import BUDGET_S, PROGRAM_SHARE, Listener, Options, Progress
+from onewinner.suite.registry import Check, checks_for, race_called
+from onewinner.suite.tree import CheckResult, ClauseResult, RunResult, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onewinner.adapters.targets import Target
+    from onewinner.contract import Capabilities
+    from onewinner.runner import Ended
+
+_DEATHS_MAX = 3
+
+
+class Run:
+    """One run under way: what was found so far, and the time that is left."""
+
+    def __init__(
+        self,
+        target: Target,
+        capabilities: Capabilities,
+        level: Level,
+        options: Options,
+        chosen: frozenset[str],
+        run_dir: str,
+        on_progress: Listener | None,
+    ) -> None:
+        self.target = target
+        self.capabilities = capabilities
+        self.level = level
+        self.options = options
+        self.chosen = chosen
+        self.run_dir = run_dir
+        self.on_progress = on_progress
+        self.budget_s = BUDGET_S[level] if options.budget_s is None else options.budget_s
+        self.seed = options.seed if options.seed is not None else wall_ns() & 0xFFFFFFFF
+        self.started = monotonic_ns()
+        self.results: list[CheckResult] = []
+        self.done = 0
+        self.checks = [c for c in checks_for(level, capabilities) if chosen & set(c.clauses)]
+        self.stopped = False
+
+    def run(self) -> None:
+        """Run all checks: sequential ones in a child, then the races."""
+        sequential = [check for check in self.checks if check.kind != "race"]
+        self._host(sequential)
+        races = [check for check in self.checks if check.kind == "race"]
+        for number, check in enumerate(races):
+            if self._enough():
+                return
+            self._race(check, len(races) - number)
+
+    def tree(self) -> RunResult:
+        """Answer what was found as the one value that reports are written from."""
+        return RunResult(
+            target=self.target.name,
+            level=self.level,
+            clauses=tuple(self._clause_results()),
+            capabilities=_as_plain(self.capabilities),
+            seed=self.seed,
+            budget_s=self.budget_s,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=self._elapsed_s(),
+            cores=len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1,
+            versions=_versions(),
+            stopped_early=self.stopped,
+            whole=not self.stopped and len(self.chosen) == len(CLAUSES),
+        )
+
+    def _clause_results(self) -> list[ClauseResult]:
+        found = []
+        for clause in by_level(self.level):
+            own = tuple(result for result in self.results if result.clause == clause.id)
+            violated = any(result.status is Status.FAIL for result in own)
+            if clause.id not in self.chosen and not violated:
+                continue
+            missing = clause.missing(self.capabilities)
+            if self.stopped and not own and missing is None:
+                continue
+            found.append(ClauseResult(clause=clause, checks=own, missing=missing))
+        return found
+
+    # --- sequential checks --------------------------------------------------------------------
+
+    def _host(self, checks: list[Check]) -> None:
+        """Run checks in a child; where it dies, say so of the check and go on with a new one."""
+        deaths = 0
+        while checks and not self._enough():
+            ended, reached = self._one_child(checks)
+            if ended.ok or ended.how == "stopped":
+                return
+            if reached is None:
+                reached = checks[0]
+            self._blame(reached, ended)
+            checks = checks[checks.index(reached) + 1 :]
+            deaths += 1
+            if deaths == _DEATHS_MAX:
+                for check in checks:
+                    self._error(check, "not run: the target had hung or died three times before")
+                return
+
+    def _one_child(self, checks: list[Check]) -> tuple[Ended, Check | None]:
+        by_name = {check.name: check for check in checks}
+        reached: Check | None = None
+
+        def hear(message: object) -> None:
+            nonlocal reached
+            if isinstance(message, host.Began):
+                reached = by_name[message.check]
+                self._tell(reached.name, {})
+            elif isinstance(message, host.Found):
+                self.done += 1
+                self._add(by_name[message.check], message.results)
+            elif isinstance(message, host.Alive) and reached is not None:
+                self._tell(reached.name, message.counters)
+
+        job = host.Job(
+            run_dir=self.run_dir,
+            budget_s=self.budget_s * PROGRAM_SHARE,
+            seed=self.seed,
+            call_max_s=self.options.call_max_s,
+        )
+        names = [check.name for check in checks]
+        ended = call_in_child(
+            host.host,
+            self.target,
+            self.capabilities,
+            names,
+            job,
+            on_message=hear,
+            silence_s=2 * self.options.call_max_s + 5,
+            stop=self._enough,
+        )
+        return ended, reached
+
+    def _blame(self, check: Check, ended: Ended) -> None:
+        if isinstance(ended.last_message, host.Hung):
+            why = f"{ended.last_message.call} did not return within {self.options.call_max_s:g} s"
+        else:
+            why = f"while it ran, {ended.describe()}{last_words(ended)}"
+        self._error(check, why)
+
+    def _error(self, check: Check, why: str) -> None:
+        self.done += 1
+        clauses = check.clauses if check.kind == "case" else check.clauses[:1]
+        self._add(check, tuple(host.hung_result(check, clause, why) for clause in clauses))
+
+    # --- races ----------------------------------------------------------------------------------
+
+    def _race(self, check: Check, left: int) -> None:
+        from onewinner.suite.races import run_race
+
+        spare_s = self.budget_s - self._elapsed_s()
+        share_s = max(spare_s / left, 0.2)
+        self._tell(check.name, {})
+        results = run_race(
+            race_called(check.name),
+            self.target,
+            self.capabilities,
+            run_dir=Path(self.run_dir),
+            budget_s=share_s,
+            seed=self.seed,
+            on_progress=lambda progress: self._tell(check.name, progress.counters),
+        )
+        self.done += 1
+        self._add(check, tuple(results))
+
+    # --- plumbing -------------------------------------------------------------------------------
+
+    def _add(self, check: Check, results: tuple[CheckResult, ...]) -> None:
+        command = self._command()
+        for result in results:
+            if result.violation is not None:
+                again = f"{command} -k {result.clause} --seed {self.seed:#x}"
+                violation = dataclasses.replace(result.violation, reproduce=again)
+                result = dataclasses.replace(result, violation=violation)  # noqa: PLW2901 - the same result, completed
+            self.results.append(result)
+        self._tell(check.name, {})
+
+    def _command(self) -> str:
+        words = ["onewinner", "verify", self.target.name]
+        if self.target.location:
+            words += ["--location", self.target.location]
+        return shlex.join([*words, "--level", self.level])
+
+    def _enough(self) -> bool:
+        failed = any(result.status >= Status.FAIL for result in self.results)
+        self.stopped = self.stopped or (self.options.stop_at_first and failed)
+        return self.stopped
+
+    def _elapsed_s(self) -> float:
+        return (monotonic_ns() - self.started) / 1e9
+
+    def _tell(self, check: str, counters: Mapping[str, int]) -> None:
+        if self.on_progress is not None:
+            self.on_progress(
+                Progress(
+                    check=check,
+                    done=self.done,
+                    total=len(self.checks),
+                    elapsed_s=self._elapsed_s(),
+                    budget_s=self.budget_s,
+                    counters=dict(counters),
+                )
+            )
+
+
+def last_words(ended: Ended) -> str:
+    """Answer what a child printed last, ready to follow a sentence; empty where nothing."""
+    if not ended.stderr_tail:
+        return ""
+    return "; the last lines that it printed:\n  " + "\n  ".join(ended.stderr_tail[-8:])
+
+
+def _as_plain(capabilities: Capabilities) -> dict[str, Any]:
+    plain = dataclasses.asdict(capabilities)
+    plain["operations"] = sorted(capabilities.operations)
+    return plain
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "onewinner": importlib.metadata.version("onewinner"),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "platform": f"{sys.platform} {platform.machine()}",
+    }
