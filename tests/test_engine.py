@@ -40,7 +40,7 @@ def test_broken_store_does_not_conform():
     violation = result.clauses[0].violation
     assert violation is not None
     assert violation.reproduce == (
-        "onewinner verify mutant:claim-overwrites-live --level process -k CLAIM-2 --seed 7"
+        "onewinner verify mutant:claim-overwrites-live --level process -k CLAIM-2 --seed 0x7"
     )
 
 
