@@ -110,7 +110,7 @@ class Harness:
         claims = 0
         started = monotonic_ns()
         self._pool.start(self._block())
-        while self._pool.busy:
+        while self._pool.under_way:
             if monotonic_ns() - started < seconds * 1e9:
                 self._pool.start(self._block())
             claims += self._judge(self._pool.finish())

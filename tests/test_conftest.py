@@ -22,12 +22,12 @@ MODULES = {
 }
 
 
-def run(directory: Path, *, ci: str) -> tuple[int, set[str]]:
+def run(directory: Path, *more: str, ci: str) -> tuple[int, set[str]]:
     """Run the modules beside the project's conftest; answer the exit code and which failed."""
     shutil.copy(Path(__file__).with_name("conftest.py"), directory)
     for name, body in MODULES.items():
         (directory / f"test_{name}.py").write_text(f"import pytest\n{body}\n", encoding="utf-8")
-    options = ["-q", "-rfE", "-n", "1", "-p", "no:cacheprovider", "-p", "no:onewinner"]
+    options = ["-q", "-rfE", "-p", "no:cacheprovider", "-p", "no:onewinner", *more]
     options += ["--continue-on-collection-errors", "--rootdir", str(directory)]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options],
@@ -44,9 +44,9 @@ def run(directory: Path, *, ci: str) -> tuple[int, set[str]]:
 
 def test_a_skip_fails_in_ci(tmp_path: Path) -> None:
     """Every way to skip fails in CI, but for an allowed reason and an expected failure."""
-    assert run(tmp_path, ci="true") == (1, {"mark", "call", "fixture", "module"})
+    assert run(tmp_path, "-n", "1", ci="true") == (1, {"mark", "call", "fixture", "module"})
 
 
 def test_a_skip_is_fine_on_a_desk(tmp_path: Path) -> None:
     """Outside CI a skip is a skip."""
-    assert run(tmp_path, ci="") == (0, set())
+    assert run(tmp_path, "-p", "no:xdist", ci="") == (0, set())

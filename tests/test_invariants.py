@@ -132,6 +132,11 @@ class TestErrors:
         """A call of the volley that raised is flagged, a definite error like an unknown one."""
         assert kinds(errors([claim(LOST), claim(Fail(LIMIT))])) == ["error", "error"]
 
+    def test_failing_after_a_stall_is_told_apart(self) -> None:
+        """A call that failed after a second of waiting says something about the machine."""
+        assert kinds(errors([claim(LOST, at=(0, 1_000_000_000))])) == ["stalled"]
+        assert kinds(errors([claim(LOST, at=(0, 999_999_999))])) == ["error"]
+
     def test_what_is_expected_is_none(self) -> None:
         """Provoked codes, and what the leader did alone, are not held against the store."""
         provoked = frozenset({"LIMIT_EXCEEDED"})

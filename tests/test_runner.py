@@ -206,7 +206,7 @@ class TestWorkerPool:
             for crew in crews:
                 pool.start(Block(rounds=one_round(len(crew)), crew=crew))
             sizes = []
-            while pool.busy:
+            while pool.under_way:
                 sizes.append(sum(o.f != "open" for o in pool.finish().operations))
         assert [4 * len(crew) for crew in crews] == sizes
 
@@ -227,6 +227,27 @@ class TestWorkerPool:
             pool.play(Block(rounds=one_round(2), crew=(0, 0)))
         assert lost.value.hung
         assert any("in register_if_absent" in line for line in lost.value.tail)
+
+    def test_waiting_for_a_disk_is_no_hang(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """While a worker is stuck in the kernel, as on a disk that stalls, patience is tripled."""
+        monkeypatch.setattr("onewinner.runner.process.Child.waits_for_disk", lambda _: True)
+        target = Target("python:racy_stores:HangingBackend")
+        began = monotonic_ns()
+        with (
+            pytest.raises(WorkerLost, match="client 1"),
+            WorkerPool(
+                target,
+                processes=1,
+                threads=2,
+                run_dir=tmp_path,
+                clock=SystemClock(),
+                patience_s=0.4,
+            ) as pool,
+        ):
+            pool.play(Block(rounds=one_round(2), crew=(0, 0)))
+        assert monotonic_ns() - began >= 3 * 0.4e9
 
     def test_death_is_found_and_named(self, tmp_path: Path) -> None:
         """A worker that dies ends the block at once, with the signal and the call."""

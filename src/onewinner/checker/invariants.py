@@ -25,6 +25,7 @@ CLAIM: Final = "register_if_absent"
 Address: TypeAlias = "tuple[str, str, str]"
 _Groups: TypeAlias = "dict[Address, list[Operation]]"
 
+STALL_NS: Final = 1_000_000_000
 _TTL_SLACK_MS: Final = 60_000
 
 
@@ -68,12 +69,23 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other) or canonical(one) == canonical(other)
 
 
+def stalled(operation: Operation) -> bool:
+    """Tell whether a call took so long that a disk or the machine must have stood still.
+
+    A round is over in a small part of that, so a time-out of the store that expired in it says
+    nothing about the store; it takes several such rounds to hold it against it.
+    """
+    ended_ns = operation.completed_ns
+    return ended_ns is not None and ended_ns - operation.invoked_ns >= STALL_NS
+
+
 def errors(
     operations: Iterable[Operation], allowed: frozenset[str] = frozenset()
 ) -> Iterator[Broken]:
     """Yield the volleys' calls that failed although nothing was wrong with them.
 
-    `allowed` holds the error codes that the round provokes.
+    `allowed` holds the error codes that the round provokes. What failed after it was `stalled` is
+    of the kind `stalled`.
     """
     for operation in operations:
         outcome = operation.outcome
@@ -87,7 +99,7 @@ def errors(
         else:
             text = str(outcome.reason)
         yield Broken(
-            kind="error",
+            kind="stalled" if stalled(operation) else "error",
             summary=f"{operation.f} raised {text} while others ran in parallel",
             why="its input is right, no limit is reached, and alone the same call works",
             operations=(operation,),

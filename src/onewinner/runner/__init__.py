@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from onewinner.runner.calling import Ended, call_in_child
 from onewinner.runner.plan import Block, Played, PlayedBlock
 from onewinner.runner.pool import WorkerLost, WorkerPool
-from onewinner.runner.process import Child, ChildError, Ended, call_in_child
+from onewinner.runner.process import Child, ChildError
 
 __all__ = (
     "Block",

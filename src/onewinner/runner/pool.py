@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from onewinner.clock import monotonic_ns
 from onewinner.runner.plan import Block, Plan, PlayedBlock
-from onewinner.runner.process import STARTUP_S, Child, signal_name, wait_readable
+from onewinner.runner.process import DISK_FACTOR, STARTUP_S, Child, signal_name, wait_readable
 from onewinner.worker import child, race
 from onewinner.worker.board import Board
 
@@ -113,9 +113,9 @@ class WorkerPool:
         return self.finish()
 
     @property
-    def busy(self) -> bool:
-        """Whether there is a block to `finish`."""
-        return bool(self._plans)
+    def under_way(self) -> int:
+        """How many blocks have been started and not finished."""
+        return len(self._plans)
 
     def start(self, block: Block) -> None:
         """Hand a block to the workers, who begin it when they are done with the one before."""
@@ -142,17 +142,24 @@ class WorkerPool:
         seen, since = self._board.snapshot(), monotonic_ns()
         while left := [number for number in numbers if not self._replies[number]]:
             wait_readable(self._workers, _TICK_S)
-            for number in left:
-                died = self._workers[number].dead()
+            dead = {number for number in left if self._workers[number].dead()}
+            for number in range(self._processes):
                 self._receive(number)
-                if died and not self._replies[number]:
+            for number in dead:
+                if not self._replies[number]:
                     raise self._dead(number)
             now = self._board.snapshot()
             if now != seen:
                 seen, since = now, monotonic_ns()
-            elif monotonic_ns() - since > patience_s * 1e9:
+            elif self._is_hung(left, (monotonic_ns() - since) / 1e9, patience_s):
                 raise self._hung(left, patience_s)
         return {number: self._replies[number].popleft() for number in numbers}
+
+    def _is_hung(self, numbers: list[int], idle_s: float, patience_s: float) -> bool:
+        if idle_s <= patience_s:
+            return False
+        stalled = any(self._workers[number].waits_for_disk() for number in numbers)
+        return not stalled or idle_s > patience_s * DISK_FACTOR
 
     def _receive(self, number: int) -> None:
         for kind, item in self._workers[number].receive():

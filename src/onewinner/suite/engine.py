@@ -23,6 +23,7 @@ from onewinner.suite.options import (
 )
 from onewinner.suite.registry import Check, race_called
 from onewinner.suite.run import Run, last_words
+from onewinner.suite.scratch import scratch_directory
 
 if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
@@ -65,7 +66,7 @@ def smoke(target: Target) -> SmokeResult:
     Raises TargetError where the target cannot be judged at all.
     """
     started = monotonic_ns()
-    with tempfile.TemporaryDirectory(prefix="onewinner-") as run_dir:
+    with scratch_directory() as run_dir:
         probed = _probe(target, run_dir)
     return SmokeResult(
         target=target.name,
@@ -91,7 +92,7 @@ def verify(target: Target, options: Options, *, on_progress: Listener | None = N
     """
     _refuse_unbuilt(options.level)
     chosen = _selection(options.select)
-    with tempfile.TemporaryDirectory(prefix="onewinner-", ignore_cleanup_errors=True) as run_dir:
+    with scratch_directory() as run_dir:
         capabilities = probe(target, run_dir)
         level = _level(options.level, target, capabilities)
         run = Run(target, capabilities, level, options, chosen, run_dir, on_progress)

@@ -27,6 +27,8 @@ _HARD_LEAST_S: Final = 10.0
 _BLOCK_S: Final = 0.3
 _ROUNDS_FIRST: Final = 6
 _COLD_BLOCKS: Final = 4
+_AHEAD: Final = 2
+_STALLS_TOO_MANY: Final = 3
 _ROUNDS_MOST: Final = 200
 
 
@@ -62,6 +64,7 @@ class Heat:
         self._met = Contention()
         self._handles = self._processes = self._unsound = 0
         self._broken: dict[str, Broken] = {}
+        self._stalls: set[int] = set()
         self._stumble = ""
 
     def play(self, pool: WorkerPool) -> str:
@@ -73,11 +76,12 @@ class Heat:
         failure = self._alone(pool)
         if failure:
             return failure
-        pool.start(self._block(0, _ROUNDS_FIRST))
-        number, rounds = 1, _ROUNDS_FIRST
-        while pool.busy:
-            if not self._over():
-                pool.start(self._block(number, rounds))  # played while the one before is judged
+        number, rounds = 0, _ROUNDS_FIRST
+        while pool.under_way or not self._over():
+            # The first block is judged at once, for most bugs show in it; later ones are played
+            # while the one before is judged.
+            while pool.under_way < max(1, min(number, _AHEAD)) and not self._over():
+                pool.start(self._block(number, rounds))
                 number += 1
             played = pool.finish()
             rounds = _next_rounds(len(played.played), played.seconds)
@@ -132,13 +136,21 @@ class Heat:
             self._stumble = broken_chain(block)
         if not self._stumble:
             for broken in self._ruling.judge(rounds):
-                self._broken.setdefault(self._clause_of(broken), broken)
+                self._note(broken)
         self._met += self._ruling.meter([each for played in rounds for each in played.operations])
         self._handles = max(self._handles, block.handles)
         self._processes = max(self._processes, block.processes)
 
+    def _note(self, broken: Broken) -> None:
+        """Keep a violation; failures after a stall count only if they come again and again."""
+        if broken.kind == "stalled":
+            self._stalls.add(broken.operations[0].extra["round"])
+            if len(self._stalls) < _STALLS_TOO_MANY:
+                return
+        self._broken.setdefault(self._clause_of(broken), broken)
+
     def _clause_of(self, broken: Broken) -> str:
-        failed = broken.kind in {"error", "refused-with-room"}
+        failed = broken.kind in {"error", "stalled", "refused-with-room"}
         return self._race.clauses[-1 if failed else 0]
 
     def _elapsed_s(self) -> float:
@@ -191,6 +203,7 @@ class Heat:
             "handles": self._handles,
             "processes": self._processes,
             "rounds not judged": self._unsound,
+            "rounds stalled": len(self._stalls),
         }
 
     def _too_little(self) -> str:

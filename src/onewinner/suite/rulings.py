@@ -88,7 +88,7 @@ def _first_opens(rounds: Sequence[Played]) -> Iterator[Broken]:
     volleys = [each for each in _all(rounds) if each.extra["phase"] != "connect"]
     for broken in errors(volleys):
         yield Broken(
-            kind="open-failed",
+            kind=broken.kind if broken.kind == "stalled" else "open-failed",
             summary=broken.summary,
             why="first opens that race must all succeed or wait for each other",
             operations=broken.operations,

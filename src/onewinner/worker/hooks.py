@@ -17,7 +17,7 @@ _KIT: Final = str(Path(__file__).parent)
 _SETTLE_S: Final = 0.25
 _SAMPLE_S: Final = 0.0005
 _SLEEPING_SAMPLES: Final = 6
-_RIVAL_S: Final = 15.0
+_RIVAL_S: Final = 60.0
 
 
 class HookClock:
