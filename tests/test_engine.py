@@ -126,7 +126,8 @@ def test_smoke_tells_what_it_saw():
 
 def test_nothing_is_left_behind(tmp_path, monkeypatch):
     """Whatever the target did, no directory of the run is left."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
     verify(given("exits"), QUICK)
     with pytest.raises(TargetError):
         verify(given("raises"), QUICK)

@@ -24,7 +24,7 @@ def scratch_directory() -> tempfile.TemporaryDirectory[str]:
 
 
 def _in_memory() -> str | None:
-    if os.environ.get("TMPDIR") or tempfile.tempdir is not None:
+    if any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")):
         return None
     try:
         roomy = shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES

@@ -8,7 +8,6 @@ of its own, is written by one client only and only ever grows, so no lock is nee
 from __future__ import annotations
 
 import mmap
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,14 +23,19 @@ _PER_CLIENT: Final = 3
 
 _SPIN_NS: Final = 1_000_000
 _NAP_S: Final = 100e-6
-_LEAD_SPINNING_NS: Final = 60_000
+_LEAD_SPINNING_NS: Final = 150_000
 _LEAD_NAPPING_NS: Final = 500_000
 
-_give_way = getattr(os, "sched_yield", lambda: sleep(0))
+_BLINK_S: Final = 5e-6
 
 
 class Board:
-    """One process's view of the board at `path`."""
+    """One process's view of the board at `path`.
+
+    Waiting is done in very short sleeps, never with `sched_yield`: since Linux 6.18 each yield
+    gives up a whole time slice, so two clients that yield to each other on one processor run up a
+    debt of seconds, in which whatever else is busy there runs alone.
+    """
 
     def __init__(self, path: str | Path, clients: int, *, create: bool = False) -> None:
         self.clients = clients
@@ -71,10 +75,7 @@ class Board:
         until = monotonic_ns() + _SPIN_NS if spin else 0
         for cell in cells:
             while self.cells[cell] < serial:
-                if monotonic_ns() < until:
-                    _give_way()
-                else:
-                    sleep(_NAP_S)
+                sleep(_BLINK_S if monotonic_ns() < until else _NAP_S)
 
     def await_go(self, serial: int, *, spin: bool) -> bool:
         """Wait for the leader's word on round `serial`; False where the block ends instead."""
@@ -115,4 +116,4 @@ class Board:
         start = self.cells[_START]
         while monotonic_ns() < start:
             if not spin:
-                _give_way()
+                sleep(_BLINK_S)

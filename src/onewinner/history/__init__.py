@@ -1,0 +1,17 @@
+"""Histories: what the processes of a run did, and what was answered; in memory and on disk."""
+
+from onewinner.history.jsonl import HistoryError, Recording, read, stream, write
+from onewinner.history.operation import Fail, Info, Ok, Operation, Outcome
+
+__all__ = (
+    "Fail",
+    "HistoryError",
+    "Info",
+    "Ok",
+    "Operation",
+    "Outcome",
+    "Recording",
+    "read",
+    "stream",
+    "write",
+)

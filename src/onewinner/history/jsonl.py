@@ -1,0 +1,217 @@
+"""Histories on disk: JSON Lines, one event a line (`specs/history.md`).
+
+An operation is two events of one process, its `invoke` and its completion (`ok`, `fail` or `info`);
+an invoke without completion never returned. Events stand in the order of their times.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from onewinner.contract import ABSENT, Entry
+from onewinner.history.operation import Fail, Info, Ok, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+TYPES: Final = ("invoke", "ok", "fail", "info")
+
+
+class HistoryError(Exception):
+    """A file is not a history: the file, the line, what is wrong, and what would be right."""
+
+    def __init__(self, path: str, line: int, why: str) -> None:
+        self.path = path
+        self.line = line
+        super().__init__(f"{path}:{line}: {why}")
+
+
+@dataclass(slots=True)
+class Recording:
+    """A history with what was remarked when it was read (a torn last line)."""
+
+    operations: list[Operation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self.operations)
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+
+def write(path: str | Path, operations: Iterable[Operation]) -> None:
+    """Write a history; events are put in the order of their times, calls before returns."""
+    events: list[tuple[int, int, dict[str, Any]]] = []
+    for operation in operations:
+        events.append((operation.invoked_ns, 0, _invoke(operation)))
+        completion = _completion(operation)
+        if completion is not None:
+            events.append((completion["time_ns"], 1, completion))
+    events.sort(key=lambda event: event[:2])
+    lines = (
+        json.dumps({"index": index, **event}, separators=(",", ":")) + "\n"
+        for index, (_, _, event) in enumerate(events)
+    )
+    with Path(path).open("w", encoding="utf-8") as file:
+        file.writelines(lines)
+
+
+def _invoke(operation: Operation) -> dict[str, Any]:
+    event = {
+        "type": "invoke",
+        "process": operation.process,
+        "f": operation.f,
+        "value": operation.value,
+        "time_ns": operation.invoked_ns,
+    }
+    if operation.extra:
+        event["extra"] = {
+            name: value
+            for name, value in operation.extra.items()
+            if isinstance(value, bool | int | float | str)
+        }
+    return event
+
+
+def _completion(operation: Operation) -> dict[str, Any] | None:
+    """Answer the completing event; None where the call never returned and nothing is known."""
+    event: dict[str, Any] = {"process": operation.process, "f": operation.f}
+    match operation.outcome:
+        case Ok(result) if operation.completed_ns is not None:
+            event |= {"type": "ok", **_encoded(result)}
+        case Fail(error):
+            event |= {"type": "fail", "error": error}
+        case Info(reason) if operation.completed_ns is not None:
+            event |= {"type": "info", "error": reason, "bounded": True}
+        case _:
+            return None
+    returned = operation.completed_ns
+    event["time_ns"] = operation.invoked_ns if returned is None else returned
+    return event
+
+
+def _encoded(result: Any) -> dict[str, Any]:
+    if result is ABSENT:
+        return {"absent": True}
+    if isinstance(result, list | tuple) and all(isinstance(each, Entry) for each in result):
+        rows = [[each.key, each.value, each.created_at, each.expires_at] for each in result]
+        return {"entries": rows}
+    return {"value": result}
+
+
+def read(path: str | Path) -> Recording:
+    """Read a whole history. Raises HistoryError, and OSError where the file cannot be read."""
+    recording = Recording()
+    recording.operations = sorted(
+        stream(path, notes=recording.notes), key=lambda operation: operation.invoked_ns
+    )
+    return recording
+
+
+def stream(path: str | Path, *, notes: list[str] | None = None) -> Iterator[Operation]:
+    """Answer the operations of a history one by one, in the order in which they completed.
+
+    What never completed comes last. A torn last line (a writer that was killed) is left out and
+    remarked in `notes`. Raises HistoryError for any other line that is no event, for a completion
+    without invoke, for a process with two open calls, and for times that go backwards.
+    """
+    open_calls: dict[Any, tuple[int, Mapping[str, Any]]] = {}
+    last_ns = -(1 << 62)
+    name = str(path)
+    for number, event in _events(Path(path), [] if notes is None else notes):
+        _check(name, number, event)
+        if event["time_ns"] < last_ns:
+            raise HistoryError(
+                name,
+                number,
+                f"time_ns {event['time_ns']} is before the line above, {last_ns}; "
+                "write events in the order of their times",
+            )
+        last_ns = event["time_ns"]
+        process = event["process"]
+        if not isinstance(process, int):
+            continue  # the acts of a nemesis are part of the record, not operations
+        if event["type"] == "invoke":
+            if process in open_calls:
+                raise HistoryError(
+                    name,
+                    number,
+                    f"process {process} calls {event['f']} while its call of line "
+                    f"{open_calls[process][0]} is open; a process makes one call at a time",
+                )
+            open_calls[process] = (number, event)
+        elif process not in open_calls:
+            raise HistoryError(
+                name, number, f"process {process} completes {event['f']}, which it never invoked"
+            )
+        else:
+            yield _operation(open_calls.pop(process)[1], event)
+    for _, invoke in sorted(open_calls.values(), key=lambda call: call[0]):
+        yield _operation(invoke, None)
+
+
+def _events(path: Path, notes: list[str]) -> Iterator[tuple[int, Any]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.isspace():
+                continue
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                if not line.endswith(b"\n"):
+                    notes.append(f"line {number} is torn and was left out: its writer was killed")
+                    return
+                raise HistoryError(
+                    str(path), number, f"not JSON ({error}); write one event as an object a line"
+                ) from error
+
+
+def _check(name: str, number: int, event: Any) -> None:
+    if not isinstance(event, dict):
+        raise HistoryError(name, number, f"an event is an object, not {type(event).__name__}")
+    lacking = [key for key in ("type", "process", "time_ns") if key not in event]
+    if lacking:
+        raise HistoryError(name, number, f"the event lacks {', '.join(lacking)}")
+    if event["type"] not in TYPES:
+        raise HistoryError(name, number, f"type {event['type']!r} is none of {', '.join(TYPES)}")
+    if not isinstance(event["time_ns"], int) or isinstance(event["time_ns"], bool):
+        raise HistoryError(name, number, f"time_ns is {event['time_ns']!r}, not an integer")
+    if event["type"] == "invoke" and not isinstance(event.get("f"), str):
+        raise HistoryError(
+            name, number, f"an invoke names its operation in f, not {event.get('f')!r}"
+        )
+
+
+def _operation(invoke: Mapping[str, Any], completion: Mapping[str, Any] | None) -> Operation:
+    outcome: Ok | Fail | Info
+    completed: int | None = None
+    if completion is None:
+        outcome = Info("it never returned")
+    elif completion["type"] == "info":
+        outcome = Info(completion.get("error"))
+        completed = completion["time_ns"] if completion.get("bounded") else None
+    else:
+        completed = completion["time_ns"]
+        fails = completion["type"] == "fail"
+        outcome = Fail(completion.get("error")) if fails else Ok(_decoded(completion))
+    return Operation(
+        process=invoke["process"],
+        f=invoke["f"],
+        value=invoke.get("value"),
+        outcome=outcome,
+        invoked_ns=invoke["time_ns"],
+        completed_ns=completed,
+        extra=invoke.get("extra", {}),
+    )
+
+
+def _decoded(completion: Mapping[str, Any]) -> Any:
+    if completion.get("absent"):
+        return ABSENT
+    if "entries" in completion:
+        return tuple(Entry(*row) for row in completion["entries"])
+    return completion.get("value")
