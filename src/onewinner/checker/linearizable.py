@@ -1,0 +1,156 @@
+"""Linearizability: one order of the operations that the model allows and time permits.
+
+A history is split into the model's partitions. They are searched in turns with growing shares, so
+that one hard partition does not hide the violation of an easy one; the first violation decides.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from onewinner.checker.frontier import Frontier
+from onewinner.checker.search import Allowance, Exhausted, ModelFault, prepare
+from onewinner.checker.verdict import Budgets, PartitionVerdict, Verdict, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from onewinner.checker.search import Model
+    from onewinner.history import Operation
+
+_FIRST_SHARE: Final = 2_000
+_GROWTH: Final = 4
+
+
+def check(
+    history: Iterable[Operation],
+    model: Model,
+    *,
+    timeout_s: float | None = None,
+    budgets: Budgets | None = None,
+) -> Verdict:
+    """Judge a history against a model: valid, invalid, or unknown with the reason.
+
+    `timeout_s` is short for `Budgets(timeout_s=...)`. What cannot be decided within the budgets,
+    and what the model itself breaks (a `step` that raises, or that answers differently when it is
+    asked twice), is `unknown`, never a pass; so is a history without any operation.
+    """
+    limits = Budgets(timeout_s=timeout_s) if budgets is None else budgets
+    allowance = Allowance(limits)
+    operations = list(history)
+    try:
+        parts = _parts(model, operations)
+        found = list(_Turns(model, parts, allowance).verdicts())
+    except ModelFault as fault:
+        return _unknown(f"the model is at fault: {fault}", operations, allowance)
+    except Exception as error:  # a checker that crashes has decided nothing
+        reason = f"the checker failed: {type(error).__name__}: {error}"
+        return _unknown(reason, operations, allowance)
+    return _verdict(found, operations, allowance)
+
+
+def _unknown(reason: str, operations: Sequence[Operation], allowance: Allowance) -> Verdict:
+    return Verdict(
+        valid="unknown",
+        reason=reason,
+        operations=len(operations),
+        steps=allowance.steps,
+        seconds=allowance.elapsed_s,
+    )
+
+
+def _verdict(
+    found: list[PartitionVerdict], operations: Sequence[Operation], allowance: Allowance
+) -> Verdict:
+    if not operations:
+        return _unknown("the history holds no operation: nothing was judged", (), allowance)
+    valid = merge(part.valid for part in found)
+    deciding = next((part for part in found if part.valid is valid or part.valid == valid), None)
+    return Verdict(
+        valid=valid,
+        reason="" if deciding is None or valid is True else deciding.reason,
+        partitions=tuple(found),
+        operations=len(operations),
+        steps=allowance.steps,
+        seconds=allowance.elapsed_s,
+    )
+
+
+def _parts(model: Model, operations: list[Operation]) -> dict[Any, list[Operation]]:
+    """Answer the model's partitions by key; a list of parts is numbered."""
+    partition = getattr(model, "partition", None)
+    if partition is None:
+        return {None: operations}
+    try:
+        parts = partition(operations)
+    except Exception as error:
+        raise ModelFault(f"its partition raised {type(error).__name__}: {error}") from error
+    if isinstance(parts, Mapping):
+        return {key: list(part) for key, part in parts.items()}
+    return {number: list(part) for number, part in enumerate(parts)}
+
+
+class _Turns:
+    """Lets partitions take turns, each with a share of steps that grows from turn to turn."""
+
+    def __init__(
+        self, model: Model, parts: Mapping[Any, Sequence[Operation]], allowance: Allowance
+    ) -> None:
+        self._model = model
+        self._parts = parts
+        self._allowance = allowance
+
+    def verdicts(self) -> Iterator[PartitionVerdict]:
+        """Answer a verdict for each partition; after a violation the rest is left unjudged."""
+        waiting = deque(
+            (key, self._search(part), _FIRST_SHARE) for key, part in self._parts.items()
+        )
+        while waiting:
+            key, search, share = waiting.popleft()
+            try:
+                decided = search.run(share)
+            except Exhausted as reason:
+                yield self._undecided(key, search, str(reason))
+                yield from (self._undecided(k, s, str(reason)) for k, s, _ in waiting)
+                return
+            if not decided:
+                waiting.append((key, search, share * _GROWTH))
+                continue
+            verdict = self._decided(key, search)
+            yield verdict
+            if verdict.valid is False:
+                left = "not judged: another partition is already invalid"
+                yield from (self._undecided(k, s, left) for k, s, _ in waiting)
+                return
+
+    def _search(self, part: Sequence[Operation]) -> Frontier:
+        return Frontier(self._model, prepare(part), self._allowance)
+
+    def _decided(self, key: Any, search: Frontier) -> PartitionVerdict:
+        failing = None if search.failing is None else search.prepared[search.failing].operation
+        reason = ""
+        if failing is not None:
+            reason = (
+                f"nothing that the model allows explains {failing.f} of process {failing.process}, "
+                f"which returned at {failing.completed_ns} ns"
+            )
+        return PartitionVerdict(
+            key=key,
+            valid=search.valid,
+            operations=len(search.prepared),
+            reason=reason,
+            decided_by="frontier",
+            steps=search.steps,
+            failing=failing,
+        )
+
+    def _undecided(self, key: Any, search: Frontier, reason: str) -> PartitionVerdict:
+        return PartitionVerdict(
+            key=key,
+            valid="unknown",
+            operations=len(search.prepared),
+            reason=reason,
+            steps=search.steps,
+        )
