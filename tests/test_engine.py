@@ -31,6 +31,24 @@ def test_right_store_conforms():
     assert (result.exit_code, result.level, result.seed) == (ExitCode.CONFORMS, "thread", 1)
 
 
+def _rejecting(location, *, clock):
+    from onewinner.mutants.eviction import REJECT_NEW
+    from onewinner.stores import sqlite
+
+    return sqlite.connect(location, clock=clock, profile=REJECT_NEW)
+
+
+def test_profile_that_rejects_new_keys_is_judged_by_its_own_clause():
+    """Under `reject-new` the clauses of eviction do not apply, and the one of rejection does."""
+    result = verify(
+        Target("rejecting", given=_rejecting), Options(budget_s=2, seed=1, select=("EVICT",))
+    )
+    statuses = {clause.clause.id: clause.status for clause in result.clauses}
+    assert statuses.pop("EVICT-8") is Status.PASS
+    assert set(statuses.values()) == {Status.NA}
+    assert result.exit_code == ExitCode.CONFORMS
+
+
 def test_broken_store_does_not_conform():
     """A broken store fails the clause that it breaks, with a command that repeats the run."""
     result = verify(

@@ -30,12 +30,14 @@ class Profile:
 
     `plugin_row_cap` is the number of live rows a plugin may hold over all its namespaces, None for
     no cap. `cap_policy` says what an insert at that cap does: fail with `LIMIT_EXCEEDED`, or evict
-    the plugin's oldest row.
+    the plugin's oldest row. `overflow_policy` says what an insert into a namespace that holds
+    `maxEntries` live rows does: evict its oldest row, or fail with `LIMIT_EXCEEDED`.
     """
 
     name: str = "base"
     plugin_row_cap: int | None = 1_000
     cap_policy: Literal["reject", "evict-oldest"] = "reject"
+    overflow_policy: Literal["evict-oldest", "reject-new"] = "evict-oldest"
     max_key_bytes: int = 512
     max_namespace_bytes: int = 128
     max_value_bytes: int = 65_536

@@ -17,9 +17,10 @@ class Clause:
     """One numbered sentence of the contract.
 
     `needs` are tokens that `missing` understands: an operation's name, or `ttl`, `eviction`,
-    `row-cap`, `process-scope`, `durable`, `virtual-clock`, `input-rules`. `note` settles what the
-    sentence leaves open. Severity `critical`: two holders, or a lost or foreign row; `major`: a
-    wrong answer or a broken limit; `minor`: a hazard that needs bad luck in timing to hurt.
+    `reject-new`, `row-cap`, `process-scope`, `durable`, `virtual-clock`, `input-rules`. `note`
+    settles what the sentence leaves open. Severity `critical`: two holders, or a lost or foreign
+    row; `major`: a wrong answer or a broken limit; `minor`: a hazard that needs bad luck in timing
+    to hurt.
     """
 
     id: str
@@ -45,9 +46,11 @@ class Clause:
 
 def missing_need(need: str, capabilities: Capabilities) -> str | None:
     """Say why a need is not met (see `Clause.needs`), or None where it is."""
+    evicts = capabilities.limits.overflow_policy == "evict-oldest"
     declared = {
         "ttl": capabilities.ttl_unit_ms is not None,
-        "eviction": capabilities.eviction is not None,
+        "eviction": capabilities.eviction is not None and evicts,
+        "reject-new": capabilities.eviction is not None and not evicts,
         "row-cap": capabilities.limits.plugin_row_cap is not None,
         "virtual-clock": capabilities.virtual_clock,
         "process-scope": capabilities.scope == "process",

@@ -120,6 +120,15 @@ LIMITS: Final[tuple[Clause, ...]] = (
         ("eviction", "register_if_absent", "process-scope"),
     ),
     Clause(
+        "EVICT-8",
+        "thread",
+        "major",
+        "Where the profile's overflow policy is `reject-new`, an insert into a namespace that "
+        "holds `maxEntries` live rows MUST fail with `LIMIT_EXCEEDED` and evict nobody, while a "
+        "claim of a live key still answers `false` and an update of a live key still works.",
+        ("reject-new",),
+    ),
+    Clause(
         "CAP-1",
         "thread",
         "major",

@@ -78,7 +78,8 @@ SEVERITY_WORDS: Final[dict[Severity, str]] = {
 
 NEED_WORDS: Final[dict[str, str]] = {
     "ttl": "`ttl_unit_ms` is not None: rows can expire",
-    "eviction": '`eviction="oldest"`: `maxEntries` is enforced by evicting the oldest row',
+    "eviction": '`eviction="oldest"` and a profile whose `overflow_policy` is `evict-oldest`',
+    "reject-new": "the profile's `overflow_policy` is `reject-new`",
     "row-cap": "`plugin_row_cap` is not None: a plugin's live rows are limited over all namespaces",
     "process-scope": '`scope="process"`: parallel processes may share a location',
     "durable": "`durable=True`: rows survive closing the last handle",
@@ -89,6 +90,7 @@ NEED_WORDS: Final[dict[str, str]] = {
 PROFILE_WORDS: Final[dict[str, str]] = {
     "plugin_row_cap": "live rows of one plugin, over all its namespaces",
     "cap_policy": "an insert at that cap",
+    "overflow_policy": "an insert into a namespace that holds `maxEntries` rows",
     "max_key_bytes": "a key, UTF-8 bytes after trimming",
     "max_namespace_bytes": "a namespace, UTF-8 bytes after trimming",
     "max_value_bytes": "a value, bytes as compact UTF-8 JSON",

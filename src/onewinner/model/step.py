@@ -120,6 +120,10 @@ def _insert(at: _Moment, *, answer: Answer) -> Iterator[Outcome]:
     others = space.rows if held is None else tuple(r for r in space.rows if r is not held)
     if at.rules.evicts and len(others) >= space.max_entries:
         live = [other for other in others if other.live(at.now)]
+        full = len(live) >= space.max_entries
+        if full and at.rules.limits.overflow_policy == "reject-new":
+            yield Refused("LIMIT_EXCEEDED", "EVICT-8"), at.state
+            return
         oldest = live[: max(len(live) + 1 - space.max_entries, 0)]
         others = tuple(other for other in others if other not in oldest)
     after = _with(at.state, space.adding(others, row))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from onewinner.contract import BASE, LimitExceeded
 from onewinner.mutants.registry import changed, mutant
-from onewinner.stores.sqlite import LIVE, ROW, SPACE, SqliteStore
+from onewinner.stores.sqlite import LIVE, ROW, SPACE, SqliteBackend, SqliteStore
 
 if TYPE_CHECKING:
-    from onewinner.contract import Json
+    from onewinner.clock import Clock
+    from onewinner.contract import Json, Profile
+    from onewinner.stores.sqlite import Run
+
+REJECT_NEW: Final = dataclasses.replace(BASE, overflow_policy="reject-new")
 
 # The eviction of a store that makes room before it inserts: as if the row were there already.
 MAKE_ROOM: Final = changed(SqliteStore.EVICT, "SELECT held FROM", "SELECT total(held) + 1 FROM")
@@ -136,3 +142,40 @@ class ClaimsNeverEvict(SqliteStore):
             if won:
                 self._hold_cap(run)
         return won
+
+
+class _EvictingAnyway(SqliteStore):
+    def _insert(self, run: Run) -> bool:
+        if run(self.INSERT).rowcount == 0:
+            return False
+        run(self.EVICT)
+        self._hold_cap(run)
+        return True
+
+
+@mutant("EVICT-8")
+class RejectNewEvictsAnyway(SqliteBackend):
+    """A namespace that was promised to keep what it holds loses its oldest claim all the same."""
+
+    store: ClassVar[type[SqliteStore]] = _EvictingAnyway
+
+    def __init__(self, location: str, *, clock: Clock, profile: Profile = REJECT_NEW) -> None:
+        super().__init__(location, clock=clock, profile=profile)
+
+
+class _FullForEverybody(SqliteStore):
+    def _insert(self, run: Run) -> bool:
+        held = f"SELECT held FROM sizes WHERE {SPACE} AND held >= :max_entries"
+        if run(held).fetchone() is not None:
+            raise LimitExceeded(operation="register", message="the namespace is full")
+        return super()._insert(run)
+
+
+@mutant("EVICT-8")
+class RejectNewRefusesDuplicates(SqliteBackend):
+    """At capacity a duplicate of a known event is an error instead of "already claimed"."""
+
+    store: ClassVar[type[SqliteStore]] = _FullForEverybody
+
+    def __init__(self, location: str, *, clock: Clock, profile: Profile = REJECT_NEW) -> None:
+        super().__init__(location, clock=clock, profile=profile)

@@ -159,6 +159,11 @@ class MemoryStore:
         for other in mine:
             other.drop_expired(row.created_at)
         excess = len(space.rows) + 1 - self._opening.max_entries
+        if excess > 0 and self._profile.overflow_policy == "reject-new":
+            raise LimitExceeded(
+                operation="register",
+                message=f"the namespace holds {len(space.rows)} live rows; remove some first",
+            )
         doomed = [(space, old) for old in _oldest(excess, space.rows.values())]
         excess = 0 if cap is None else _total(mine) + 1 - len(doomed) - cap
         if excess > 0 and self._profile.cap_policy == "reject":

@@ -141,7 +141,10 @@ class SqliteStore:
         """Insert a row where none is, and make room for it; answer whether it was inserted."""
         if run(self.INSERT).rowcount == 0:
             return False
-        run(self.EVICT)
+        if run(self.EVICT).rowcount > 0 and self._profile.overflow_policy == "reject-new":
+            raise LimitExceeded(  # the transaction is rolled back: nobody was evicted
+                operation="register", message="the namespace is full; remove a row first"
+            )
         self._hold_cap(run)
         return True
 

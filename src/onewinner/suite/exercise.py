@@ -26,6 +26,7 @@ MARKS: Final[dict[str, tuple[str, ...]]] = {
     "eviction among ties": ("EVICT-3",),
     "insert beside expired rows": ("EVICT-5",),
     "cap reached": ("CAP-1", "CAP-2"),
+    "overflow rejected": ("EVICT-8",),
     "input refused": ("INPUT-11", "ERR-4"),
     "live row found": ("READ-1", "READ-7"),
     "null stored": ("READ-2",),
@@ -46,7 +47,7 @@ def marks(before: State, after: State, call: Call, seen: Observed, now: int) -> 
     from onewinner.suite.answers import Raised
 
     if isinstance(seen, Raised):
-        yield "cap reached" if _is_cap(before, call, seen.code, now) else "input refused"
+        yield _refusal(before, call, seen.code, now)
         return
     if call.f == "open":
         return
@@ -104,7 +105,10 @@ def _marks_of_insert(before: State, after: State, call: Call, now: int) -> Itera
         yield "eviction among ties"
 
 
-def _is_cap(before: State, call: Call, code: str, now: int) -> bool:
-    return (
-        code == "LIMIT_EXCEEDED" and before.plugin_rows(call.plugin, now) > 0 and call.f != "open"
-    )
+def _refusal(before: State, call: Call, code: str, now: int) -> str:
+    space = before.space(call.plugin, str(call.namespace))
+    if code != "LIMIT_EXCEEDED" or call.f == "open" or space is None:
+        return "input refused"
+    if space.count(now) >= space.max_entries:
+        return "overflow rejected"
+    return "cap reached" if before.plugin_rows(call.plugin, now) > 0 else "input refused"

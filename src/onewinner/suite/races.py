@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from onewinner.clock import SharedClock, SystemClock, wall_ns
-from onewinner.contract.clauses import CLAUSES
+from onewinner.contract.clauses import CLAUSES, missing_need
 from onewinner.runner import ChildError, WorkerLost, WorkerPool
 from onewinner.suite import early_clock
 from onewinner.suite.heat import Heat
@@ -75,6 +75,8 @@ class Race:
 
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the race lacks to be run against a store, None if nothing."""
+        if self.kind == "full" and (lacks := missing_need("eviction", capabilities)):
+            return lacks
         for need in self.needs:
             if not capabilities.operations.intersection(need.split("|")):
                 return f"{self.name} needs the operation {need.replace('|', ' or ')}"

@@ -153,6 +153,25 @@ def reclaim_in_a_full_namespace_evicts_nobody(s: Session) -> None:
     space.observe("a", "b", "k")
 
 
+@case("EVICT-8", "register")
+def full_namespace_rejects_new_keys(s: Session) -> None:
+    """At `maxEntries` a new key is refused; updates, refused claims and expiry go on as ever."""
+    space = s.open(max_entries=2)
+    space.claim("a", 1)
+    space.claim("b", 1)
+    s.judge()
+    space.claim("c", 1)
+    space.register("c", 1)
+    space.observe("a", "b", "c")
+    space.claim("a", "late")
+    space.register("b", "updated")
+    space.observe("a", "b", "c")
+    if "delete" in s.capabilities.operations:
+        space.delete("a")
+        space.claim("c", 1)
+        space.observe("a", "b", "c")
+
+
 @case("EVICT-5", "consume", "delete")
 def removed_rows_take_no_place(s: Session) -> None:
     """Rows that were consumed or deleted leave room."""
