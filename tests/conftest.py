@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that;
+# the tests of interrupts need the ordinary way.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Reasons that a skip may have in CI, as the beginning of its reason.
 ALLOWED_SKIPS: Final = ("n/a",)

@@ -75,6 +75,8 @@ class Race:
 
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the race lacks to be run against a store, None if nothing."""
+        if self.level == "process" and capabilities.scope != "process":
+            return f"{self.name} needs a store that processes can share"
         if self.kind == "full" and (lacks := missing_need("eviction", capabilities)):
             return lacks
         for need in self.needs:
