@@ -1,7 +1,8 @@
 """Speed and memory of the gate, against what the project promises. Exit 1 where a target is missed.
 
 Each command runs as a user runs it, in a process of its own; the peak memory is that of the run's
-largest process, workers included. With `--smoke` the runs get a budget of 5 s, not the default.
+largest process, workers included. With `--smoke` the runs get a budget of 5 s, not the default, and
+only a run that does not do its work fails: how fast a shared machine was then is no finding.
 
     python stress/bench_gate.py
 """
@@ -59,9 +60,14 @@ class Row:
     wrong_code: int = 0
 
     @property
+    def worked(self) -> bool:
+        """Whether the run did its work."""
+        return not self.wrong_code
+
+    @property
     def held(self) -> bool:
         """Whether the promise was kept, by a run that did its work."""
-        return not self.wrong_code and self.measured < self.limit
+        return self.worked and self.measured < self.limit
 
     def __str__(self) -> str:
         verdict = "ok" if self.held else "MISSED"
@@ -134,7 +140,7 @@ def main() -> int:
             for row in measure(target, smoke=smoke, directory=directory):
                 print(row, flush=True)
                 rows.append(row)
-    return 0 if all(row.held for row in rows) else 1
+    return 0 if all(row.worked if smoke else row.held for row in rows) else 1
 
 
 if __name__ == "__main__":
