@@ -60,7 +60,8 @@ def run(
 ) -> RunResult:
     """Answer a run in which every clause passed but those of `statuses` and `checks`."""
     declared = capabilities or WHOLE
-    clauses = by_level(level) if only is None else tuple(CLAUSES[clause] for clause in only)
+    chosen = by_level(level) if only is None else tuple(CLAUSES[clause] for clause in only)
+    clauses = [clause for clause in chosen if not clause.of_another_profile(declared)]
     found = tuple(
         ClauseResult(
             clause=clause,

@@ -35,6 +35,14 @@ class Clause:
         """The part of the id before the hyphen."""
         return self.id.partition("-")[0]
 
+    def of_another_profile(self, capabilities: Capabilities) -> bool:
+        """Tell whether the clause is about an overflow policy that is not this store's.
+
+        Such a clause is no gap in what the store declares: it is left out instead of being `n/a`.
+        """
+        rejects = capabilities.limits.overflow_policy == "reject-new"
+        return ("eviction" if rejects else "reject-new") in self.needs
+
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say which declaration is missing for this clause to apply, or None where it applies."""
         for need in self.needs:

@@ -19,6 +19,9 @@ _NAMED: Final = 8
 _NOT_ADDED: Final = frozenset({"processes", "threads", "handles", "cores", "claimants"})
 
 
+_OVERFLOW: Final = frozenset({"eviction", "reject-new"})
+
+
 def line(result: RunResult) -> str:
     """Answer the verdict in one line: what was judged, at which level, and what that stands on."""
     parts = [f"onewinner: {_judgement(result)}", f"({_counts(result)})"]
@@ -31,8 +34,10 @@ def line(result: RunResult) -> str:
 def is_complete(result: RunResult) -> bool:
     """Tell whether every clause of the level was looked at: no selection, no early stop."""
     judged = {clause.clause.id for clause in result.clauses}
-    whole = {clause.id for clause in by_level(result.level)}
-    return whole <= judged and not result.stopped_early and not result.interrupted
+    # Which clauses are about overflow depends on the profile; the run itself knows (`whole`).
+    whole = {c.id for c in by_level(result.level) if not _OVERFLOW & set(c.needs)}
+    ended = not result.stopped_early and not result.interrupted
+    return result.whole and whole <= judged and ended
 
 
 def undeclared(result: RunResult) -> dict[str, list[str]]:

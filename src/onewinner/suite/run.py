@@ -95,6 +95,8 @@ class Run:
             violated = any(result.status is Status.FAIL for result in own)
             if clause.id not in self.chosen and not violated:
                 continue
+            if clause.of_another_profile(self.capabilities):
+                continue
             missing = clause.missing(self.capabilities)
             if self.stopped and not own and missing is None:
                 continue
