@@ -6,7 +6,7 @@ writing the rounds, agreeing on each start, recording every call, carrying the r
 building the history and judging it. Its blocks are those with many keys a round; in the others all
 clients meet at every key, and it is the store that makes them wait.
 
-    python stress/bench_harness.py [--turns 6] [--seconds 1.0] [--target sqlite] [--smoke]
+    python stress/bench_harness.py [--turns 10] [--seconds 1.0] [--target sqlite] [--smoke]
 
 Prints one row and exits 1 where the target is missed; with `--smoke` it is short and only shows
 that it can be measured.
@@ -145,7 +145,7 @@ class Harness:
 def main() -> int:
     """Measure, print one row, and answer the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--turns", type=int, default=6)
+    parser.add_argument("--turns", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--target", default="sqlite")
     parser.add_argument("--smoke", action="store_true", help="two short turns, not judged")

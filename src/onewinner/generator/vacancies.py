@@ -15,7 +15,7 @@ MANY_AT: Final = 1
 """Blocks whose number leaves this rest are those in which many keys are claimed a round."""
 
 _FEW: Final = ((1, 4, 16), (30, 40, 30))
-_MANY: Final = ((32, 64), (50, 50))
+_MANY: Final = ((160, 288), (50, 50))
 MANY_EVERY: Final = 3
 _EXPIRY_MARGIN_MS: Final = 50
 _SHORT_TTL_MS: Final = 5
@@ -40,7 +40,8 @@ def claims(sheet: Sheet, rounds: int) -> Iterator[Round]:
     """All clients claim the same vacant keys; in larger rounds one key is live before.
 
     In two blocks of three they claim few keys a round and meet at nearly each. In the third they
-    claim many: they drift apart, but a bug that shows only at a close meeting gets more of them.
+    claim many: they drift apart, but a bug that shows only at a close meeting gets more of them,
+    for less time goes by with the last client of a round claiming alone.
     """
     looked: list[str] = []
     few = sheet.number % MANY_EVERY != MANY_AT
