@@ -1,4 +1,4 @@
-"""The command line: `onewinner verify TARGET`, `smoke TARGET` and `list`.
+"""The command line: `onewinner verify TARGET`, `smoke TARGET`, `check FILE` and `list`.
 
 Results go to standard output, progress and errors to standard error. The exit code is the verdict
 (`suite.tree.ExitCode`): 0 is answered only where the target conforms. What is heavy is imported
@@ -34,6 +34,10 @@ or mutant:NAME, one of the kit's own broken stores.
 exit codes: 0 conforms; 1 violated; 2 interrupted; 3 internal error; 4 usage, or
 the target could not start; 5 nothing ran; 7 inconclusive
 """
+_EPILOGS: Final = {
+    "list": None,
+    "check": "exit codes: 0 valid; 1 invalid; 4 FILE is no history; 7 unknown\n",
+}
 _UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -85,6 +89,13 @@ def seed_number(given: str) -> int:
     return number
 
 
+def milliseconds(given: str) -> int:
+    """Answer a number of milliseconds, at least 0; ValueError where it is not one."""
+    if not given.isascii() or not given.isdigit():
+        raise ValueError(f"{given!r} is no number of milliseconds; write 0 or a whole number")
+    return int(given)
+
+
 def verify(args: argparse.Namespace) -> ExitCode:
     """Judge a target clause by clause and write every report that was asked for."""
     from onewinner.report import console, progress, terminal
@@ -115,6 +126,29 @@ def smoke(args: argparse.Namespace) -> ExitCode:
     found = _judged(args, engine.smoke)
     _say(console.render_smoke(found, terminal.of(sys.stdout)))
     return ExitCode.CONFORMS if found.ok else ExitCode.VIOLATION
+
+
+def check_history(args: argparse.Namespace) -> ExitCode:
+    """Judge a recorded history: some order of its operations must be one that the model allows."""
+    from onewinner.checker.verdict import Budgets
+    from onewinner.history import HistoryError
+    from onewinner.report import history, terminal
+    from onewinner.suite.offline import UnknownModel, judge_file
+
+    try:
+        judged = judge_file(
+            args.file,
+            model=args.model,
+            budgets=Budgets(timeout_s=args.budget),
+            eps_ms=args.eps_ms,
+            grace_ms=args.grace_ms,
+        )
+    except (HistoryError, UnknownModel) as error:
+        raise _Unusable(str(error)) from error
+    except OSError as error:
+        raise _Unusable(f"{args.file} cannot be read: {error.strerror}; name a file") from error
+    _say(history.render(judged, terminal.of(sys.stdout), explain=args.explain))
+    return judged.exit_code
 
 
 def list_clauses(args: argparse.Namespace) -> ExitCode:
@@ -284,6 +318,7 @@ def _parser() -> argparse.ArgumentParser:
     _verify_parser(commands)
     one = _command(commands, "smoke", smoke, "judge the adapter in seconds: one win, one refusal")
     _target_arguments(one)
+    _check_parser(commands)
     show = _command(commands, "list", list_clauses, "show the clauses, their levels and needs")
     _level_argument(show, "only the clauses that a store must hold at this level")
     show.add_argument("--json", action="store_true", help="as JSON")
@@ -312,6 +347,32 @@ def _verify_parser(commands: Any) -> None:
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
+def _check_parser(commands: Any) -> None:
+    from onewinner.checker.claims import EPS_MS
+    from onewinner.suite.offline import MODELS
+
+    parser = _command(commands, "check", check_history, "judge a history that was recorded")
+    parser.add_argument("file", metavar="FILE", help="JSON Lines, see specs/history.md")
+    parser.add_argument(
+        "--model", choices=MODELS, help="what was used (default: by the names of the operations)"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="show the few operations that make it invalid"
+    )
+    parser.add_argument(
+        "--budget", metavar="TIME", type=_asked(duration), default=60.0,
+        help="time to search, after which the verdict is unknown (default: 60s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eps-ms", metavar="MS", type=_asked(milliseconds), default=EPS_MS,
+        help="how far the store's clock may be off the history's (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--grace-ms", metavar="MS", type=_asked(milliseconds), default=0,
+        help="how long an expired row may still be seen (default: 0, by the contract)",
+    )  # fmt: skip
+
+
 def _command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], ExitCode], help_: str
 ) -> argparse.ArgumentParser:
@@ -319,7 +380,7 @@ def _command(
         name,
         help=help_,
         description=run.__doc__,
-        epilog=None if run is list_clauses else _EPILOG,
+        epilog=_EPILOGS.get(name, _EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -31,6 +31,8 @@ _BITS = 64
 class Frontier:
     """One partition under way; `run` goes on until it is decided or its slice is used up."""
 
+    decided_by = "frontier"
+
     def __init__(self, model: Model, prepared: Sequence[Prepared], allowance: Allowance) -> None:
         self.prepared = prepared
         self.failing: int | None = None

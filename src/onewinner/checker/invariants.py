@@ -34,13 +34,15 @@ class Broken:
     """Something that no store which keeps the contract can show.
 
     `kind` is a word for the class of violation, `summary` one sentence of what happened, `why` the
-    sentence that says which rule this breaks, `operations` those that show it.
+    sentence that says which rule this breaks, `operations` those that show it. `drawn` is how to
+    show them, where a list in the order of their beginnings is not the best.
     """
 
     kind: str
     summary: str
     why: str
     operations: tuple[Operation, ...]
+    drawn: tuple[str, ...] = ()
 
 
 def result(operation: Operation) -> Any:

@@ -17,7 +17,7 @@ from onewinner.checker.verdict import Budgets, PartitionVerdict, Verdict, merge
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from onewinner.checker.search import Model
+    from onewinner.checker.search import Model, Search
     from onewinner.history import Operation
 
 _FIRST_SHARE: Final = 2_000
@@ -92,6 +92,15 @@ def _parts(model: Model, operations: list[Operation]) -> dict[Any, list[Operatio
     return {number: list(part) for number, part in enumerate(parts)}
 
 
+def search_for(model: Model, part: Sequence[Operation], allowance: Allowance) -> Search:
+    """Answer a search of one partition: the model's own where it has one, else the general one."""
+    own = getattr(model, "search", None)
+    if own is not None:
+        search: Search = own(part, allowance)
+        return search
+    return Frontier(model, prepare(part), allowance)
+
+
 class _Turns:
     """Lets partitions take turns, each with a share of steps that grows from turn to turn."""
 
@@ -125,10 +134,10 @@ class _Turns:
                 yield from (self._undecided(k, s, left) for k, s, _ in waiting)
                 return
 
-    def _search(self, part: Sequence[Operation]) -> Frontier:
-        return Frontier(self._model, prepare(part), self._allowance)
+    def _search(self, part: Sequence[Operation]) -> Search:
+        return search_for(self._model, part, self._allowance)
 
-    def _decided(self, key: Any, search: Frontier) -> PartitionVerdict:
+    def _decided(self, key: Any, search: Search) -> PartitionVerdict:
         failing = None if search.failing is None else search.prepared[search.failing].operation
         reason = ""
         if failing is not None:
@@ -141,12 +150,12 @@ class _Turns:
             valid=search.valid,
             operations=len(search.prepared),
             reason=reason,
-            decided_by="frontier",
+            decided_by=search.decided_by,
             steps=search.steps,
             failing=failing,
         )
 
-    def _undecided(self, key: Any, search: Frontier, reason: str) -> PartitionVerdict:
+    def _undecided(self, key: Any, search: Search, reason: str) -> PartitionVerdict:
         return PartitionVerdict(
             key=key,
             valid="unknown",

@@ -49,6 +49,32 @@ class Model(Protocol):
         ...  # pragma: no cover
 
 
+class Search(Protocol):
+    """One partition under way; a model may bring its own (`search(operations, allowance)`).
+
+    Once `run` has answered True the verdict is `valid`, and `failing` the index in `prepared` of
+    what cannot be explained; `decided_by` names the search.
+    """
+
+    decided_by: str
+    prepared: Sequence[Any]
+    failing: int | None
+
+    @property
+    def valid(self) -> bool:
+        """The verdict."""
+        ...  # pragma: no cover
+
+    @property
+    def steps(self) -> int:
+        """How much work was done."""
+        ...  # pragma: no cover
+
+    def run(self, most_steps: int) -> bool:
+        """Go on for about so many steps; answer whether it is decided. Raises Exhausted."""
+        ...  # pragma: no cover
+
+
 @dataclass(slots=True)
 class Allowance:
     """A running budget: `spend` raises `Exhausted` where it is used up."""

@@ -1,6 +1,6 @@
 """Histories: what the processes of a run did, and what was answered; in memory and on disk."""
 
-from onewinner.history.jsonl import HistoryError, Recording, read, stream, write
+from onewinner.history.jsonl import HistoryError, Reader, Recording, read, stream, write
 from onewinner.history.operation import Fail, Info, Ok, Operation, Outcome
 
 __all__ = (
@@ -10,6 +10,7 @@ __all__ = (
     "Ok",
     "Operation",
     "Outcome",
+    "Reader",
     "Recording",
     "read",
     "stream",

@@ -113,45 +113,81 @@ def read(path: str | Path) -> Recording:
 
 
 def stream(path: str | Path, *, notes: list[str] | None = None) -> Iterator[Operation]:
-    """Answer the operations of a history one by one, in the order in which they completed.
+    """Answer the operations of a history one by one; see `Reader`."""
+    reader = Reader(path)
+    if notes is not None:
+        reader.notes = notes
+    yield from reader
+
+
+class Reader:
+    """Reads a history operation by operation, in the order in which they completed.
 
     What never completed comes last. A torn last line (a writer that was killed) is left out and
-    remarked in `notes`. Raises HistoryError for any other line that is no event, for a completion
-    without invoke, for a process with two open calls, and for times that go backwards.
+    remarked in `notes`. Iterating raises HistoryError for any other line that is no event, for a
+    completion without invoke, for a process with two open calls, and for times that go backwards.
     """
-    open_calls: dict[Any, tuple[int, Mapping[str, Any]]] = {}
-    last_ns = -(1 << 62)
-    name = str(path)
-    for number, event in _events(Path(path), [] if notes is None else notes):
-        _check(name, number, event)
-        if event["time_ns"] < last_ns:
-            raise HistoryError(
-                name,
-                number,
-                f"time_ns {event['time_ns']} is before the line above, {last_ns}; "
-                "write events in the order of their times",
-            )
-        last_ns = event["time_ns"]
-        process = event["process"]
-        if not isinstance(process, int):
-            continue  # the acts of a nemesis are part of the record, not operations
-        if event["type"] == "invoke":
-            if process in open_calls:
+
+    def __init__(self, path: str | Path) -> None:
+        self.notes: list[str] = []
+        self._path = Path(path)
+        self._name = str(path)
+        self._open: dict[Any, tuple[int, Mapping[str, Any]]] = {}
+        self._now_ns = -(1 << 62)
+
+    @property
+    def before_ns(self) -> int:
+        """All operations that are still to come were invoked at this time or later."""
+        for _, invoke in self._open.values():  # they stand in the order of their times
+            time_ns: int = invoke["time_ns"]
+            return time_ns
+        return self._now_ns
+
+    def __iter__(self) -> Iterator[Operation]:
+        for number, event in _events(self._path, self.notes):
+            _check(self._name, number, event)
+            time_ns = event["time_ns"]
+            if time_ns < self._now_ns:
                 raise HistoryError(
-                    name,
+                    self._name,
                     number,
-                    f"process {process} calls {event['f']} while its call of line "
-                    f"{open_calls[process][0]} is open; a process makes one call at a time",
+                    f"time_ns {time_ns} is before the line above, {self._now_ns}; "
+                    "write events in the order of their times",
                 )
-            open_calls[process] = (number, event)
-        elif process not in open_calls:
+            self._now_ns = time_ns
+            process = event["process"]
+            if not isinstance(process, int):
+                continue  # the acts of a nemesis are part of the record, not operations
+            if event["type"] == "invoke":
+                self._invoke(number, event)
+            else:
+                yield self._complete(number, event)
+        left = list(self._open.values())
+        self._open.clear()
+        self._now_ns = min([self._now_ns, *(invoke["time_ns"] for _, invoke in left)])
+        for _, invoke in left:
+            yield _operation(invoke, None)
+
+    def _invoke(self, number: int, event: Mapping[str, Any]) -> None:
+        process = event["process"]
+        if process in self._open:
             raise HistoryError(
-                name, number, f"process {process} completes {event['f']}, which it never invoked"
+                self._name,
+                number,
+                f"process {process} calls {event['f']} while its call of line "
+                f"{self._open[process][0]} is open; a process makes one call at a time",
             )
-        else:
-            yield _operation(open_calls.pop(process)[1], event)
-    for _, invoke in sorted(open_calls.values(), key=lambda call: call[0]):
-        yield _operation(invoke, None)
+        self._open[process] = (number, event)
+
+    def _complete(self, number: int, event: Mapping[str, Any]) -> Operation:
+        process = event["process"]
+        if process not in self._open:
+            raise HistoryError(
+                self._name,
+                number,
+                f"process {process} completes {event.get('f')}, which it never invoked",
+            )
+        return _operation(self._open.pop(process)[1], event)
 
 
 def _events(path: Path, notes: list[str]) -> Iterator[tuple[int, Any]]:
