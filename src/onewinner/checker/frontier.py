@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from onewinner.checker.search import Allowance, Model, Prepared
 
 _BITS = 64
+_PATIENCE = 2
+"""One event may take so many times the steps of a slice before it is put off, the next time twice
+as many."""
+
+_ACCOUNT = 500
+"""After so many steps the budgets are looked at, in the middle of an event too."""
+
+
+class _Pause(Exception):  # noqa: N818 - no error: the slice is used up
+    """The slice ran out inside of one event, and nothing of that event has been noted."""
 
 
 class Frontier:
@@ -37,7 +47,8 @@ class Frontier:
         self.prepared = prepared
         self.failing: int | None = None
         self.done = False
-        self.peak = 1
+        self._pause_at, self._patience = 0, _PATIENCE
+        self._accounted = 0
         self._transitions = Transitions(model)
         self._allowance = allowance
         self._events = events(prepared)
@@ -45,7 +56,7 @@ class Frontier:
         self._free = list(range(_BITS - 1, -1, -1))
         self._bits = _BITS
         self._bit_of: dict[int, int] = {}
-        self._movers: list[tuple[int, int, int]] = []  # (return, bit, label)
+        self._movers: list[tuple[int, int, int, int]] = []  # (return, index, bit, label)
         self._observers: dict[int, int] = {}  # bit -> label
         self._optional = 0
         self._labels = [self._transitions.label(each) for each in prepared]
@@ -63,20 +74,30 @@ class Frontier:
         Raises Exhausted where a budget ran out, ModelFault where the model broke its contract.
         """
         spent = self.steps
-        while self._next < len(self._events):
-            _, kind, index = self._events[self._next]
-            self._next += 1
-            if kind == 0:
-                self._call(index)
-            elif not self._return(index):
-                self.failing, self.done = index, True
-                return True
-            if self.steps - spent > most_steps:
-                self._allowance.spend(self.steps - spent, len(self._frontier))
-                return False
-        self._allowance.spend(self.steps - spent, len(self._frontier))
-        self.done = True
-        return True
+        self._pause_at = spent + self._patience * most_steps
+        try:
+            while not self.done and self.steps - spent <= most_steps:
+                self._event()
+                self._patience = _PATIENCE
+        except _Pause:
+            self._patience *= 2
+        self._account(len(self._frontier))
+        return self.done
+
+    def _account(self, held: int) -> None:
+        done, self._accounted = self.steps - self._accounted, self.steps
+        self._allowance.spend(done, held)
+
+    def _event(self) -> None:
+        if self._next == len(self._events):
+            self.done = True
+            return
+        _, kind, index = self._events[self._next]
+        if kind == 0:
+            self._call(index)
+        elif not self._return(index):
+            self.failing, self.done = index, True
+        self._next += 1
 
     def _call(self, index: int) -> None:
         each, label = self.prepared[index], self._labels[index]
@@ -94,12 +115,12 @@ class Frontier:
                 for state, done in self._frontier
             }
             return
-        insort(self._movers, (each.returned_ns, bit, label))
+        insort(self._movers, (each.returned_ns, index, bit, label))
         if each.optional:
             self._optional |= bit
 
     def _return(self, index: int) -> bool:
-        bit, each = self._bit_of.pop(index), self.prepared[index]
+        bit, each = self._bit_of[index], self.prepared[index]
         met = {(state, done ^ bit) for state, done in self._frontier if done & bit}
         waiting = [config for config in self._frontier if not config[1] & bit]
         if each.optional:
@@ -110,38 +131,62 @@ class Frontier:
             return False
         self._frontier = self._undominated(met) if self._optional else met
         self._forget(index, bit)
-        self.peak = max(self.peak, len(self._frontier))
         return True
 
     def _forget(self, index: int, bit: int) -> None:
+        del self._bit_of[index]
         self._observers.pop(bit, None)
-        entry = (self.prepared[index].returned_ns, bit, self._labels[index])
+        entry = (self.prepared[index].returned_ns, index, bit, self._labels[index])
         if entry in self._movers:
             self._movers.remove(entry)
         self._optional &= ~bit
         self._free.append(bit.bit_length() - 1)
 
-    def _expand(self, stack: list[tuple[int, int]], goal: int, met: set[tuple[int, int]]) -> None:
-        """Let pending operations take effect until the one with the bit `goal` has."""
-        seen = set(stack)
-        after, eager = self._transitions.after, self._eager
-        while stack:
-            state, done = stack.pop()
-            tried = set()
-            for _, bit, label in self._movers:
-                if done & bit or (label in tried and bit != goal):
+    def _expand(self, begun: list[tuple[int, int]], goal: int, met: set[tuple[int, int]]) -> None:
+        """Let pending operations take effect until the one with the bit `goal` has.
+
+        Configurations are taken up by the number of optional operations that they used, so that
+        whatever dominates another is known before it.
+        """
+        least = _Least(self._optional)
+        levels: list[list[tuple[int, int]]] = [[]]
+        self._push(levels, begun)
+        level = 0
+        while level < len(levels):
+            while levels[level]:
+                config = levels[level].pop()
+                if not least.takes(config):
                     continue
-                tried.add(label)
-                for reached in after(state, label):
-                    self.steps += 1
-                    marked = eager(reached, done | bit)
-                    if marked & goal:
-                        met.add((reached, marked ^ goal))
-                    elif (reached, marked) not in seen:
-                        seen.add((reached, marked))
-                        stack.append((reached, marked))
-            if len(seen) & 0xFFF == 0xFFF:
-                self._allowance.spend(0, len(seen) + len(met))
+                reached = self._after(config, goal)
+                self.steps += len(reached)
+                met.update((state, done ^ goal) for state, done in reached if done & goal)
+                self._push(levels, [each for each in reached if not each[1] & goal])
+                if self.steps > self._pause_at:
+                    raise _Pause
+                if self.steps - self._accounted > _ACCOUNT:
+                    self._account(least.held + len(met))
+            level += 1
+
+    def _push(self, levels: list[list[tuple[int, int]]], configs: list[tuple[int, int]]) -> None:
+        optional = self._optional
+        for config in configs:
+            used = (config[1] & optional).bit_count()
+            while len(levels) <= used:
+                levels.append([])
+            levels[used].append(config)
+
+    def _after(self, config: tuple[int, int], goal: int) -> list[tuple[int, int]]:
+        """Answer the configurations one operation further; of equal operations one is tried."""
+        state, done = config
+        after, eager = self._transitions.after, self._eager
+        reached = []
+        tried = set()
+        for _, _, bit, label in self._movers:
+            if done & bit or (label in tried and bit != goal):
+                continue
+            tried.add(label)
+            reached += [(each, eager(each, done | bit)) for each in after(state, label)]
+        return reached
 
     def _eager(self, state: int, done: int) -> int:
         for bit, label in self._observers.items():
@@ -151,13 +196,28 @@ class Frontier:
 
     def _undominated(self, met: set[tuple[int, int]]) -> set[tuple[int, int]]:
         """Keep, of configurations alike but for the optional operations used, the least."""
-        kept: dict[tuple[int, int], list[int]] = {}
-        for state, done in sorted(met, key=lambda c: (c[1] & self._optional).bit_count()):
-            used = done & self._optional
-            least = kept.setdefault((state, done & ~self._optional), [])
-            if not any(less & used == less for less in least):
-                least.append(used)
-        return {(state, must | used) for (state, must), many in kept.items() for used in many}
+        least, optional = _Least(self._optional), self._optional
+        ordered = sorted(met, key=lambda config: (config[1] & optional).bit_count())
+        return {config for config in ordered if least.takes(config)}
+
+
+class _Least:
+    """Configurations taken so far, none of which used more optional operations than it had to."""
+
+    def __init__(self, optional: int) -> None:
+        self.held = 0
+        self._optional = optional
+        self._used: dict[tuple[int, int], list[int]] = {}
+
+    def takes(self, config: tuple[int, int]) -> bool:
+        """Take a configuration unless one that was taken can do all that it can."""
+        used = config[1] & self._optional
+        taken = self._used.setdefault((config[0], config[1] ^ used), [])
+        if any(less & used == less for less in taken):
+            return False
+        taken.append(used)
+        self.held += 1
+        return True
 
 
 class Transitions:

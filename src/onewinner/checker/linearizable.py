@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from onewinner.checker.depth_first import DepthFirst
 from onewinner.checker.frontier import Frontier
 from onewinner.checker.search import Allowance, Exhausted, ModelFault, prepare
 from onewinner.checker.verdict import Budgets, PartitionVerdict, Verdict, merge
@@ -17,11 +18,15 @@ from onewinner.checker.verdict import Budgets, PartitionVerdict, Verdict, merge
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from onewinner.checker.search import Model, Search
+    from onewinner.checker.search import Model, Prepared, Search
     from onewinner.history import Operation
 
 _FIRST_SHARE: Final = 2_000
 _GROWTH: Final = 4
+_DEPTH_FROM: Final = 2
+"""From this slice on the depth-first search takes part: most histories never get there."""
+_DEPTH_SHARE: Final = 4
+"""Its steps are so many times cheaper than those of the frontier."""
 
 
 def check(
@@ -98,7 +103,59 @@ def search_for(model: Model, part: Sequence[Operation], allowance: Allowance) ->
     if own is not None:
         search: Search = own(part, allowance)
         return search
-    return Frontier(model, prepare(part), allowance)
+    return Dovetail(model, prepare(part), allowance)
+
+
+class Dovetail:
+    """Both general searches of one partition, in turns: whichever decides first is right.
+
+    Where one runs out of memory it is dropped, and the other goes on.
+    """
+
+    def __init__(self, model: Model, prepared: Sequence[Prepared], allowance: Allowance) -> None:
+        self.prepared = prepared
+        self.steps = 0
+        self._searches: list[Frontier | DepthFirst] = [Frontier(model, prepared, allowance)]
+        self._turns = 0
+        self._model = model
+        self._allowance = allowance
+
+    @property
+    def decided_by(self) -> str:
+        """The search that decided."""
+        return self._searches[0].decided_by
+
+    @property
+    def failing(self) -> int | None:
+        """The earliest return that nothing explains."""
+        return self._searches[0].failing
+
+    @property
+    def valid(self) -> bool:
+        """The verdict once `run` has answered True."""
+        return self._searches[0].valid
+
+    def run(self, most_steps: int) -> bool:
+        """Give each search a slice; the first to decide is put first."""
+        self._turns += 1
+        if self._turns == _DEPTH_FROM:
+            self._searches.insert(0, DepthFirst(self._model, self.prepared, self._allowance))
+        for search in list(self._searches):
+            before = search.steps
+            try:
+                cheap = isinstance(search, DepthFirst)
+                decided = search.run(most_steps * (_DEPTH_SHARE if cheap else 1))
+            except Exhausted as reason:
+                if not reason.memory or self._turns < _DEPTH_FROM or len(self._searches) == 1:
+                    raise
+                self._searches.remove(search)
+                continue
+            finally:
+                self.steps += search.steps - before
+            if decided:
+                self._searches = [search]
+                return True
+        return False
 
 
 class _Turns:

@@ -19,7 +19,11 @@ NEVER = 1 << 62
 
 
 class Exhausted(Exception):  # noqa: N818 - a finding: the search could not end
-    """A budget ran out; the text says which."""
+    """A budget ran out; the text says which. With `memory` another search may still decide."""
+
+    def __init__(self, why: str, *, memory: bool = False) -> None:
+        self.memory = memory
+        super().__init__(why)
 
 
 class ModelFault(Exception):  # noqa: N818 - a finding about the model, not about the kit
@@ -56,9 +60,17 @@ class Search(Protocol):
     what cannot be explained; `decided_by` names the search.
     """
 
-    decided_by: str
     prepared: Sequence[Any]
-    failing: int | None
+
+    @property
+    def decided_by(self) -> str:
+        """The name of the search."""
+        ...  # pragma: no cover
+
+    @property
+    def failing(self) -> int | None:
+        """What cannot be explained, None so far."""
+        ...  # pragma: no cover
 
     @property
     def valid(self) -> bool:
@@ -91,7 +103,8 @@ class Allowance:
             raise Exhausted(f"the budget of {budgets.steps:,} steps ran out")
         if budgets.configurations is not None and held > budgets.configurations:
             raise Exhausted(
-                f"the budget of {budgets.configurations:,} configurations in memory ran out"
+                f"the budget of {budgets.configurations:,} configurations in memory ran out",
+                memory=True,
             )
         if budgets.timeout_s is not None and self.elapsed_s > budgets.timeout_s:
             raise Exhausted(f"the budget of {budgets.timeout_s:g} s ran out")
