@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from onewinner import cli
+from onewinner import arguments, cli
 from onewinner.adapters.targets import TargetError
 from onewinner.clock import sleep
 from onewinner.contract import Capabilities
@@ -159,24 +159,24 @@ class TestArguments:
     )
     def test_durations_are_read(self, given: str, seconds: float) -> None:
         """A number with or without a unit is so many seconds."""
-        assert cli.duration(given) == seconds
+        assert arguments.duration(given) == seconds
 
     @pytest.mark.parametrize("given", ["", "s", "0", "-1s", "1 day", "nan", "inf", "9" * 400])
     def test_what_is_no_duration_is_refused(self, given: str) -> None:
         """Nothing that is not a positive, finite time is taken for one."""
         with pytest.raises(ValueError, match="is no duration"):
-            cli.duration(given)
+            arguments.duration(given)
 
     @pytest.mark.parametrize(("given", "seed"), [("0", 0), ("20907", 20907), ("0x51ab", 0x51AB)])
     def test_seeds_are_read(self, given: str, seed: int) -> None:
         """A seed is decimal or hexadecimal, as reports show it."""
-        assert cli.seed_number(given) == seed
+        assert arguments.seed_number(given) == seed
 
     @pytest.mark.parametrize("given", ["-1", "1.5", "", "0x", str(2**64)])
     def test_what_is_no_seed_is_refused(self, given: str) -> None:
         """Nothing but a whole number of 64 bits is a seed."""
         with pytest.raises(ValueError, match="is no seed"):
-            cli.seed_number(given)
+            arguments.seed_number(given)
 
     def test_what_is_asked_reaches_the_engine(self, judged: Any) -> None:
         """Every option of verify is handed on."""

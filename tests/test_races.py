@@ -28,7 +28,7 @@ NEVER = 10**9
 # Clauses that take parallel callers, by their own words.
 PARALLEL = {
     *("CLAIM-5", "CLAIM-6", "CLAIM-7", "CLAIM-8", "CLAIM-9", "CLAIM-10"),
-    *("DEL-3", "DEL-4", "REG-3", "READ-5", "EVICT-6", "EVICT-7", "CAP-5", "DUR-2"),
+    *("DEL-3", "DEL-4", "DEL-5", "REG-3", "READ-5", "EVICT-6", "EVICT-7", "CAP-5", "DUR-2"),
     *("ERR-2", "ERR-3", "TTL-6"),
 }
 

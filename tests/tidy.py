@@ -35,6 +35,7 @@ FLOORS: Final[dict[str, int]] = {
     "checker": 4,
     "suite": 5,
     "report": 6,
+    "arguments": 0,
     "cli": 7,
     "pytest_plugin": 7,
     "conformance": 7,

@@ -8,14 +8,13 @@ where it is needed, so that `onewinner --help` is quick.
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import re
 import signal
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from onewinner.arguments import asked, duration, milliseconds, seed_number
 from onewinner.contract.clauses import CLAUSES, LEVELS, by_level, select
 from onewinner.suite.tree import ExitCode
 
@@ -38,7 +37,6 @@ _EPILOGS: Final = {
     "list": None,
     "check": "exit codes: 0 valid; 1 invalid; 4 FILE is no history; 7 unknown\n",
 }
-_UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Interrupted(KeyboardInterrupt):
@@ -67,33 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         code = _internal_error(error)
     return int(code)
-
-
-def duration(given: str) -> float:
-    """Answer the seconds of a text such as `60s`, `2m`, `500ms` or `45`; ValueError where none."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", given.strip())
-    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"{given!r} is no duration; write 60s, 2m, 500ms or a number of seconds")
-    return seconds
-
-
-def seed_number(given: str) -> int:
-    """Answer the seed of a decimal or `0x` text; ValueError where it is not one or negative."""
-    try:
-        number = int(given, 0)
-    except ValueError:
-        number = -1
-    if not 0 <= number < 2**64:
-        raise ValueError(f"{given!r} is no seed; write a whole number below 2**64, or 0x and hex")
-    return number
-
-
-def milliseconds(given: str) -> int:
-    """Answer a number of milliseconds, at least 0; ValueError where it is not one."""
-    if not given.isascii() or not given.isdigit():
-        raise ValueError(f"{given!r} is no number of milliseconds; write 0 or a whole number")
-    return int(given)
 
 
 def verify(args: argparse.Namespace) -> ExitCode:
@@ -330,13 +301,13 @@ def _verify_parser(commands: Any) -> None:
     _target_arguments(parser)
     _level_argument(parser, "the highest level to judge (default: the highest that applies)")
     parser.add_argument(
-        "--budget", metavar="TIME", type=_asked(duration), help="time for programs and races: 60s"
+        "--budget", metavar="TIME", type=asked(duration), help="time for programs and races: 60s"
     )
     parser.add_argument(
-        "--seed", metavar="N", type=_asked(seed_number), help="repeat the choices of a run: 0x51ab"
+        "--seed", metavar="N", type=asked(seed_number), help="repeat the choices of a run: 0x51ab"
     )
     parser.add_argument(
-        "-k", dest="select", metavar="CLAUSE", action="append", default=[], type=_asked(_pattern),
+        "-k", dest="select", metavar="CLAUSE", action="append", default=[], type=asked(_pattern),
         help="judge only this clause or family; may be repeated",
     )  # fmt: skip
     parser.add_argument(
@@ -360,15 +331,15 @@ def _check_parser(commands: Any) -> None:
         "--explain", action="store_true", help="show the few operations that make it invalid"
     )
     parser.add_argument(
-        "--budget", metavar="TIME", type=_asked(duration), default=60.0,
+        "--budget", metavar="TIME", type=asked(duration), default=60.0,
         help="time to search, after which the verdict is unknown (default: 60s)",
     )  # fmt: skip
     parser.add_argument(
-        "--eps-ms", metavar="MS", type=_asked(milliseconds), default=EPS_MS,
+        "--eps-ms", metavar="MS", type=asked(milliseconds), default=EPS_MS,
         help="how far the store's clock may be off the history's (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--grace-ms", metavar="MS", type=_asked(milliseconds), default=0,
+        "--grace-ms", metavar="MS", type=asked(milliseconds), default=0,
         help="how long an expired row may still be seen (default: 0, by the contract)",
     )  # fmt: skip
 
@@ -400,15 +371,3 @@ def _level_argument(parser: argparse.ArgumentParser, help_: str) -> None:
 def _pattern(given: str) -> str:
     select(given)
     return given
-
-
-def _asked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let argparse show what a ValueError says; it would show the function's name instead."""
-
-    def parsed(given: str) -> Any:
-        try:
-            return parse(given)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parsed

@@ -197,7 +197,7 @@ def _asked(config: pytest.Config, contract: type[StoreContract], name: str) -> A
 
 
 def _parsed(name: str, given: str) -> Any:
-    from onewinner.cli import duration, seed_number
+    from onewinner.arguments import duration, seed_number
 
     match name:
         case "budget":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from onewinner.generator import limits, readers, vacancies
+from onewinner.generator import limits, readers, spaces, vacancies
 from onewinner.generator.rounds import Call, Pass, Round, Shape, Sheet, Step
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ KINDS: Final[dict[str, Callable[[Sheet, int], Iterator[Round]]]] = {
     "row-cap": limits.row_cap,
     "visible": readers.visible,
     "snapshots": readers.snapshots,
+    "spaces": spaces.spaces,
 }
 
 

@@ -58,19 +58,20 @@ def write_refusals(rules: Rules, space: Space, call: Call, now: int) -> list[Ref
     certain, possible = _value_refusals(rules, call.value)
     certain += [refusal for refusal in broken if refusal is not None]
     if certain:
-        return list(certain)
+        return [*certain, *_choices(space, call, now)]
     return [None, *possible, *_choices(space, call, now)]
 
 
 def _choices(space: Space, call: Call, now: int) -> list[Refused]:
     """Answer why a store may refuse what another one keeps (INPUT-10, TTL-7)."""
     ways = []
-    held = space.find(call.key.strip(WHITE_SPACE))
+    held = space.find(call.key.strip(WHITE_SPACE)) if isinstance(call.key, str) else None
     known = held is not None and held.live(now)
-    if (has_unkeepable_text(call.key) and not known) or _unkeepable_value(call.value):
+    unkeepable = isinstance(call.key, str) and has_unkeepable_text(call.key) and not known
+    if unkeepable or _unkeepable_value(call.value):
         ways.append(Refused("INVALID_INPUT", "INPUT-10"))
-    ttl = call.ttl_ms if call.ttl_ms is not None else space.default_ttl_ms
-    if ttl is not None and now + ttl > EXACT_MS_MAX:
+    ttl: Any = call.ttl_ms if call.ttl_ms is not None else space.default_ttl_ms
+    if _positive(ttl) and now + ttl > EXACT_MS_MAX:
         ways.append(Refused("INVALID_INPUT", "TTL-7"))
         ways.append(Refused("LIMIT_EXCEEDED", "TTL-7"))
     return ways
@@ -105,7 +106,10 @@ def _value_refusals(rules: Rules, value: Any) -> tuple[list[Refused], list[Refus
 
 
 def _unkeepable_value(value: Any) -> bool:
-    text = canonical(value)
+    try:
+        text = canonical(value)
+    except (RecursionError, TypeError, ValueError):
+        return False  # no JSON, or too deep to look at: refused for that in any case
     return has_unkeepable_text(text) or "\\u0000" in text
 
 

@@ -144,6 +144,51 @@ class ClaimsNeverEvict(SqliteStore):
         return won
 
 
+@mutant("EVICT-6", "EVICT-7", shows="threads")
+class EvictsAfterCommit(SqliteStore):
+    """Who looks between the insert and its eviction sees more rows than the namespace may hold."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Insert in one transaction, and evict in the next."""
+        with self._write("register", key, value, ttl_ms) as run:
+            if run(self.INSERT).rowcount == 0:
+                return False
+            run("SAVEPOINT inserted")
+            run(self.EVICT)
+            self._hold_cap(run)
+            run("ROLLBACK TO inserted")
+        with self._write("register", key, value, ttl_ms) as run:
+            run(self.EVICT)
+        return True
+
+
+@mutant("EVICT-6", "EVICT-7", shows="threads")
+class VictimChosenBeforeLock(SqliteStore):
+    """The row that was oldest goes, though its owner has renewed it since it was looked up."""
+
+    OLDEST: ClassVar[str] = (
+        f"SELECT hex(key) FROM rows WHERE {SPACE} AND key <> :key {OLDEST_FIRST} "
+        f"LIMIT max(0, (SELECT total(held) + 1 FROM sizes WHERE {SPACE}) - :max_entries)"
+    )
+    EVICT_CHOSEN: ClassVar[str] = (
+        f"DELETE FROM rows WHERE {SPACE} AND hex(key) IN ({{}}) "
+        f"AND (SELECT held FROM sizes WHERE {SPACE}) > :max_entries"
+    )
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Look up who has to go, then wait for the right to write."""
+        row = {**self._fixed, "key": self._key(key, "register")}
+        with self._file.statement("register") as connection:
+            chosen = [f"'{victim}'" for (victim,) in connection.execute(self.OLDEST, row)]
+        with self._write("register", key, value, ttl_ms) as run:
+            if run(self.INSERT).rowcount == 0:
+                return False
+            run(self.EVICT_CHOSEN.format(", ".join(chosen)))
+            run(self.EVICT)
+            self._hold_cap(run)
+        return True
+
+
 class _EvictingAnyway(SqliteStore):
     def _insert(self, run: Run) -> bool:
         if run(self.INSERT).rowcount == 0:

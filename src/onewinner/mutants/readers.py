@@ -167,3 +167,15 @@ class ClearSparesPermanentRows(SqliteStore):
     """Clear removes what would have gone by itself and leaves the rest."""
 
     CLEAR: ClassVar[str] = f"{SqliteStore.CLEAR} AND expires_at IS NOT NULL"
+
+
+@mutant("DEL-5", shows="threads")
+class ClearGoesRowByRow(SqliteStore):
+    """A row is seen after another was written that could only be written once all were removed."""
+
+    def clear(self) -> None:
+        """List the rows, and delete one after the other."""
+        with self._transaction("clear") as run:
+            keys = [key for (key,) in run(f"SELECT key FROM rows WHERE {SPACE}")]
+        for key in keys:
+            self.delete(key)

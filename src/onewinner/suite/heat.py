@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from onewinner import generator
+from onewinner.checker.campaign import UNDECIDED
 from onewinner.checker.contention import Contention
 from onewinner.clock import monotonic_ns
+from onewinner.contract.clauses import CLAUSES
 from onewinner.history import Ok
 from onewinner.runner import Block
 from onewinner.suite.engine import Progress
-from onewinner.suite.rulings import RULINGS, broken_chain, happened, sound_rounds
+from onewinner.suite.linearity import linearity, model_for, of_one_location
+from onewinner.suite.rulings import (
+    DRIFT_MAX_MS,
+    RULINGS,
+    broken_chain,
+    happened,
+    sound_rounds,
+)
 from onewinner.suite.tree import CheckResult, Status, Violation
 
 if TYPE_CHECKING:
@@ -63,6 +73,8 @@ class Heat:
         self._created = self._started = monotonic_ns()
         self._met = Contention()
         self._handles = self._processes = self._unsound = 0
+        self._undecided: set[int] = set()
+        self._keys = self._keys_undecided = 0
         self._broken: dict[str, Broken] = {}
         self._stalls: set[int] = set()
         self._stumble = ""
@@ -137,12 +149,53 @@ class Heat:
         if not self._stumble:
             for broken in self._ruling.judge(rounds):
                 self._note(broken)
-        self._met += self._ruling.meter([each for played in rounds for each in played.operations])
+        self._met += self._ruling.meter(
+            [
+                each
+                for played in rounds
+                if played.serial not in self._undecided
+                for each in played.operations
+            ]
+        )
+        if self._ruling.keyed:
+            self._judge_history(block)
         self._handles = max(self._handles, block.handles)
         self._processes = max(self._processes, block.processes)
 
+    def _judge_history(self, block: PlayedBlock) -> None:
+        """Let the linearizability checker look at the whole block; it needs no round to be sound.
+
+        Where time is real, a wall clock that was set makes TTLs impossible to judge.
+        """
+        virtual = self._capabilities.virtual_clock
+        if not virtual and any(each.drift_ms > DRIFT_MAX_MS for each in block.played):
+            return
+        server = self._target.location is not None
+        model = model_for(self._capabilities, DRIFT_MAX_MS)
+        for rounds in of_one_location(block.played):
+            found = linearity(rounds, model, virtual=virtual, server=server)
+            self._keys += found.keys - found.undecided
+            self._keys_undecided += found.undecided
+            if found.broken is not None:
+                self._note_history(found.broken)
+
+    def _note_history(self, broken: Broken) -> None:
+        """A violation that a ruling has told in many calls is shown by the few of the checker."""
+        clause = self._clause_of(broken)
+        known = self._broken.get(clause)
+        if known is None:
+            self._broken[clause] = broken
+        elif len(known.operations) > len(broken.operations):
+            self._broken[clause] = replace(broken, why=known.why)
+
     def _note(self, broken: Broken) -> None:
-        """Keep a violation; failures after a stall count only if they come again and again."""
+        """Keep a violation; failures after a stall count only if they come again and again.
+
+        A round on which the judge's budget ran out is neither a violation nor evidence.
+        """
+        if broken.kind == UNDECIDED:
+            self._undecided.add(broken.operations[0].extra["round"])
+            return
         if broken.kind == "stalled":
             self._stalls.add(broken.operations[0].extra["round"])
             if len(self._stalls) < _STALLS_TOO_MANY:
@@ -150,6 +203,9 @@ class Heat:
         self._broken.setdefault(self._clause_of(broken), broken)
 
     def _clause_of(self, broken: Broken) -> str:
+        about = self._ruling.elsewhere.get(broken.kind)
+        if about is not None and CLAUSES[about].missing(self._capabilities) is None:
+            return about
         failed = broken.kind in {"error", "stalled", "refused-with-room"}
         return self._race.clauses[-1 if failed else 0]
 
@@ -204,6 +260,9 @@ class Heat:
             "processes": self._processes,
             "rounds not judged": self._unsound,
             "rounds stalled": len(self._stalls),
+            **({"keys judged as histories": self._keys} if self._ruling.keyed else {}),
+            **({"keys undecided": self._keys_undecided} if self._keys_undecided else {}),
+            **({"rounds undecided": len(self._undecided)} if self._undecided else {}),
         }
 
     def _too_little(self) -> str:
@@ -211,18 +270,19 @@ class Heat:
             return self._stumble
         if self._broken:
             return "the race ended at a violation of another clause before it reached its floor"
+        unjudged = f"; {len(self._undecided)} rounds were not decided" if self._undecided else ""
         where = "in different processes " if self._race.level == "process" else ""
         return (
             f"clients {where}met at {self._evidence()} keys in {self._elapsed_s():.1f} s on "
-            f"{os.cpu_count()} cores; {self._floor} are needed: give it a larger budget or a less "
-            f"busy machine"
+            f"{os.cpu_count()} cores; {self._floor} are needed{unjudged}: give it a larger budget "
+            f"or a less busy machine"
         )
 
     def _violation(self, clause: str, broken: Broken) -> Violation:
         return Violation(
             clause=clause,
             summary=broken.summary,
-            happened=happened(broken.operations),
+            happened=broken.drawn or happened(broken.operations),
             why=broken.why,
             reproduce=reproduce(self._target, clause, self._seed),
         )

@@ -77,7 +77,7 @@ class Race:
         """Say what the race lacks to be run against a store, None if nothing."""
         if self.level == "process" and capabilities.scope != "process":
             return f"{self.name} needs a store that processes can share"
-        if self.kind == "full" and (lacks := missing_need("eviction", capabilities)):
+        if self.kind in {"full", "spaces"} and (lacks := missing_need("eviction", capabilities)):
             return lacks
         for need in self.needs:
             if not capabilities.operations.intersection(need.split("|")):
@@ -143,6 +143,14 @@ RACES: Final[tuple[Race, ...]] = (
     *_pair("consumers", "DEL-3", "DEL-4", "consume", floor=100),
     *_pair("full", "EVICT-6", "EVICT-7", "entries|lookup", floor=60),
     *_pair("snapshots", "READ-5", "READ-5", "entries", "delete|consume", floor=40),
+    Race(
+        name="spaces-on-threads",
+        kind="spaces",
+        level="thread",
+        clauses=("EVICT-6", "READ-5", "DEL-5", "ERR-2"),
+        floor=24,
+    ),
+    _on_processes("spaces", ("EVICT-7", "READ-5", "DEL-5", "ERR-3"), floor=24),
     _on_processes("row-cap", ("CAP-5", "ERR-3"), floor=20),
     _on_processes("visible", ("REG-3", "ERR-3"), "lookup", floor=100),
     Race(

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from onewinner.checker.campaign import (
+    AGES,
+    AT_CAP,
+    IN_STEPS,
+    NO_ORDER,
+    OVER_FULL,
+    TORN,
+    UNCLEAR,
+    UNDECIDED,
+    campaign,
+)
 from onewinner.checker.churn import churn
 from onewinner.checker.contention import Contention, contention
 from onewinner.checker.invariants import CLAIM, Broken, errors, one_consumer, one_winner
 from onewinner.checker.limits import full_namespace, row_cap, within_cap
 from onewinner.checker.readers import snapshots, visibility
+from onewinner.checker.spaces import SLACK_MS, SpaceModel
+from onewinner.contract import BASE
+from onewinner.generator.rounds import ROOMY
+from onewinner.generator.spaces import SIBLING, SPACE
 from onewinner.history import Fail, Info, Ok
+from onewinner.model import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from onewinner.history import Operation
     from onewinner.runner import Played, PlayedBlock
@@ -24,6 +41,10 @@ if TYPE_CHECKING:
 DRIFT_MAX_MS: Final = 5
 """A round in which the wall clock was set by more than this is not judged."""
 
+_STEP_MAX_MS: Final = 1
+_REFUSALS: Final = frozenset({"LIMIT_EXCEEDED"})
+_PLAIN: Final = frozenset({NO_ORDER, OVER_FULL, AGES, AT_CAP})
+_VAGUE_MOST: Final = 4
 _SHOWN: Final = 12
 _LONGEST_ANSWER: Final = 160
 
@@ -112,7 +133,13 @@ def _row_cap(rounds: Sequence[Played]) -> Iterator[Broken]:
             yield from errors(played.operations)
         else:
             yield from row_cap(played.operations, free=facts["free"], cap=facts["cap"])
-            yield from errors(played.operations, frozenset({"LIMIT_EXCEEDED"}))
+            yield from errors(played.operations, _REFUSALS)
+            yield from campaign(_crowd(played), _capped_model(facts["free"], evicts=False))
+
+
+def _crowd(played: Played) -> list[Operation]:
+    """Answer what was done in the namespace of the inserts; ages of rows play no part in it."""
+    return [each for each in played.operations if each.f in {CLAIM, "lookup", "clear"}]
 
 
 def _visible(rounds: Sequence[Played]) -> Iterator[Broken]:
@@ -126,6 +153,64 @@ def _snapshots(rounds: Sequence[Played]) -> Iterator[Broken]:
     yield from errors(_all(rounds))
 
 
+def _spaces(rounds: Sequence[Played]) -> Iterator[Broken]:
+    """Exact, and dear: it says which rounds it gave up, and ends once it knows what is wrong.
+
+    A violation that a clear or a listing may be to blame for is told only if no clearer one is met.
+    """
+    vague: list[Broken] = []
+    for played in rounds:
+        facts = played.round.facts
+        if not facts["virtual"] and played.drift_ms > _STEP_MAX_MS:
+            yield _not_judged(played)
+            continue
+        calls = [each for each in played.operations if each.extra["phase"] != "connect"]
+        yield from errors(calls, _REFUSALS if facts["cap"] else frozenset())
+        if not facts["cap"]:  # then a refusal is an error, and no sign of a cap
+            calls = [each for each in calls if not isinstance(each.outcome, Fail)]
+        for broken in campaign(list(_unbounded(calls)), _space_model(facts)):
+            if broken.kind == UNDECIDED:
+                yield broken
+            else:
+                vague.append(broken)
+        if vague and (vague[-1].kind in _PLAIN or len(vague) == _VAGUE_MOST):
+            break
+    yield from sorted(vague, key=_vagueness)[:1]
+
+
+def _unbounded(calls: Sequence[Operation]) -> Iterator[Operation]:
+    """A server may still carry out what its client gave up."""
+    for each in calls:
+        lost = isinstance(each.outcome, Info)
+        yield dataclasses.replace(each, completed_ns=None) if lost else each
+
+
+def _vagueness(broken: Broken) -> int:
+    return 0 if broken.kind in _PLAIN else 1 if broken.kind in {TORN, IN_STEPS} else 2
+
+
+def _not_judged(played: Played) -> Broken:
+    """Give up a round; the order of its rows is known only if the store's clock never went back."""
+    why = f"the wall clock was set by {played.drift_ms} ms in it"
+    return Broken(kind=UNDECIDED, summary="a round", why=why, operations=played.operations[:1])
+
+
+def _space_model(facts: Mapping[str, int]) -> SpaceModel:
+    return dataclasses.replace(
+        _capped_model(facts["cap"] or None, evicts=bool(facts["evicts"])),
+        max_entries={name: facts[name] for name in (SPACE, SIBLING)},
+        virtual=bool(facts["virtual"]),
+        slack_ms=SLACK_MS + facts["unit_ms"] - 1,
+    )
+
+
+def _capped_model(cap: int | None, *, evicts: bool) -> SpaceModel:
+    """Answer the model of a plugin in whose namespaces nobody is evicted for `maxEntries`."""
+    policy: Literal["evict-oldest", "reject"] = "evict-oldest" if evicts else "reject"
+    limits = dataclasses.replace(BASE, plugin_row_cap=cap, cap_policy=policy)
+    return SpaceModel(max_entries=ROOMY, rules=Rules(limits=limits))
+
+
 def _meter(**how: Any) -> Meter:
     return lambda operations: contention(operations, **how)
 
@@ -135,31 +220,47 @@ class Ruling:
     """How a kind of race is judged, and how it is measured that it was one.
 
     `timed`: its rounds depend on real clocks where time is real. `chained`: a round builds on what
-    the leader did in earlier ones.
+    the leader did in earlier ones. `elsewhere` names, by kind of violation, the clause that it
+    breaks where that is not the first of the race. `keyed`: nobody is evicted and no cap reached,
+    so that each key's history can be judged by itself.
     """
 
     judge: Judge
     meter: Meter
     timed: bool = False
     chained: bool = False
+    keyed: bool = False
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 _CLAIMS: Final = frozenset({CLAIM})
 _PUTS: Final = frozenset({CLAIM, "register"})
 _TAKES: Final = frozenset({"delete", "consume"})
+_CLEARS: Final = frozenset({"clear"})
 
 RULINGS: Final[dict[str, Ruling]] = {
-    "claims": Ruling(_claims, _meter(writes=_CLAIMS)),
-    "reclaims": Ruling(_reclaims, _meter(writes=_CLAIMS), timed=True),
-    "consumers": Ruling(_consumers, _meter(writes=frozenset({"consume"}))),
-    "churn": Ruling(_churn, _meter(writes=_CLAIMS | _TAKES)),
-    "first-opens": Ruling(_first_opens, _meter(writes=frozenset({"open"}))),
+    "claims": Ruling(_claims, _meter(writes=_CLAIMS), keyed=True),
+    "reclaims": Ruling(_reclaims, _meter(writes=_CLAIMS), timed=True, keyed=True),
+    "consumers": Ruling(_consumers, _meter(writes=frozenset({"consume"})), keyed=True),
+    "churn": Ruling(_churn, _meter(writes=_CLAIMS | _TAKES), keyed=True),
+    "first-opens": Ruling(_first_opens, _meter(writes=frozenset({"open"})), keyed=True),
     "full": Ruling(_full, _meter(writes=_CLAIMS), timed=True),
     "row-cap": Ruling(_row_cap, _meter(writes=_CLAIMS, by_key=False), chained=True),
-    "visible": Ruling(_visible, _meter(writes=_PUTS | _TAKES, reads=frozenset({"lookup"}))),
+    "visible": Ruling(
+        _visible, _meter(writes=_PUTS | _TAKES, reads=frozenset({"lookup"})), keyed=True
+    ),
     "snapshots": Ruling(
         _snapshots,
         _meter(writes=_PUTS | _TAKES, reads=frozenset({"entries"}), by_key=False),
+        keyed=True,
+    ),
+    "spaces": Ruling(
+        _spaces,
+        _meter(
+            writes=_PUTS | _TAKES | _CLEARS, reads=frozenset({"entries", "lookup"}), by_key=False
+        ),
+        timed=True,
+        elsewhere={TORN: "READ-5", IN_STEPS: "DEL-5", UNCLEAR: "DEL-5"},
     ),
 }
 
