@@ -151,7 +151,10 @@ def name_of(value: Any) -> str:
 def address(operation: Operation) -> Address:
     """Answer what an operation is about: plugin, namespace, key."""
     value = operation.value
-    return (value.get("plugin"), value.get("namespace"), value["key"])
+    try:
+        return (value["plugin"], value["namespace"], value["key"])
+    except KeyError:
+        return (value.get("plugin"), value.get("namespace"), value["key"])
 
 
 def projected(history: Iterable[Operation]) -> dict[Address, list[Operation]]:

@@ -178,19 +178,22 @@ class Frontier:
     def _after(self, config: tuple[int, int], goal: int) -> list[tuple[int, int]]:
         """Answer the configurations one operation further; of equal operations one is tried."""
         state, done = config
-        after, eager = self._transitions.after, self._eager
+        transitions, eager = self._transitions, self._eager
         reached = []
         tried = set()
         for _, _, bit, label in self._movers:
             if done & bit or (label in tried and bit != goal):
                 continue
             tried.add(label)
-            reached += [(each, eager(each, done | bit)) for each in after(state, label)]
+            known = transitions.known[label].get(state)
+            if known is None:
+                known = transitions.after(state, label)
+            reached += [(each, eager(each, done | bit)) for each in known]
         return reached
 
     def _eager(self, state: int, done: int) -> int:
         for bit, label in self._observers.items():
-            if not done & bit and self._transitions.fits(state, label):
+            if not done & bit and self._transitions.after(state, label):
                 done |= bit
         return done
 
@@ -213,8 +216,9 @@ class _Least:
         """Take a configuration unless one that was taken can do all that it can."""
         used = config[1] & self._optional
         taken = self._used.setdefault((config[0], config[1] ^ used), [])
-        if any(less & used == less for less in taken):
-            return False
+        for less in taken:
+            if less & used == less:
+                return False
         taken.append(used)
         self.held += 1
         return True
@@ -235,7 +239,7 @@ class Transitions:
         self._samples: list[Any] = []
         self._label_numbers: dict[Any, int] = {}
         self._observing: list[bool] = []
-        self._after: list[dict[int, tuple[int, ...]]] = []
+        self.known: list[dict[int, tuple[int, ...]]] = []
         self.first = self._number(self._guarded(model.initial))
 
     def label(self, each: Prepared) -> int:
@@ -245,7 +249,7 @@ class Transitions:
             number = self._label_numbers[each.label] = len(self._samples)
             self._samples.append(each.operation)
             self._observing.append(bool(self._guarded(self._observes, each.operation)))
-            self._after.append({})
+            self.known.append({})
         return number
 
     def observes(self, label: int) -> bool:
@@ -258,9 +262,9 @@ class Transitions:
 
     def after(self, state: int, label: int) -> tuple[int, ...]:
         """Answer the numbers of the states that the operation may lead to."""
-        known = self._after[label].get(state)
+        known = self.known[label].get(state)
         if known is None:
-            known = self._after[label][state] = self._ask(state, label)
+            known = self.known[label][state] = self._ask(state, label)
         return known
 
     def _ask(self, state: int, label: int) -> tuple[int, ...]:

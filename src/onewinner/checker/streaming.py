@@ -31,6 +31,7 @@ _PIECE: Final = 48
 
 _SLICE: Final = 1 << 62
 _WRITES: Final = frozenset({"register_if_absent", "register"})
+_KEYED: Final = _WRITES | {"lookup", "consume", "delete"}
 _APART: Final = frozenset({"open", "sweep_expired"})
 
 
@@ -79,12 +80,14 @@ class ClaimStream:
         """
         self.operations += 1
         f = operation.f
+        if f in _KEYED:
+            return self._take(operation, before_ns)
         if f in _APART or isinstance(operation.outcome, Fail):
             return True
         if f == "advance":
             raise NotStreamable
         if f not in {"entries", "clear"}:
-            return self._take(operation, before_ns)
+            return self._take(operation, before_ns)  # which will say that it is unknown
         if f == "clear":
             self._clears = [each for each in self._clears if _reaches(each, before_ns)]
             self._clears.append(operation)

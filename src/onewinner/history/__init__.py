@@ -1,5 +1,6 @@
 """Histories: what the processes of a run did, and what was answered; in memory and on disk."""
 
+from onewinner.history.imports import read_any
 from onewinner.history.jsonl import HistoryError, Reader, Recording, read, stream, write
 from onewinner.history.operation import Fail, Info, Ok, Operation, Outcome
 
@@ -13,6 +14,7 @@ __all__ = (
     "Reader",
     "Recording",
     "read",
+    "read_any",
     "stream",
     "write",
 )

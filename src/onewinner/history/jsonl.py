@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from onewinner.contract import ABSENT, Entry
-from onewinner.history.operation import Fail, Info, Ok, Operation
+from onewinner.history.operation import Fail, Info, Ok, Operation, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -145,8 +145,12 @@ class Reader:
 
     def __iter__(self) -> Iterator[Operation]:
         for number, event in _events(self._path, self.notes):
-            _check(self._name, number, event)
-            time_ns = event["time_ns"]
+            try:
+                kind, process, time_ns = event["type"], event["process"], event["time_ns"]
+            except (KeyError, TypeError):
+                kind = process = time_ns = None
+            if kind not in TYPES or type(time_ns) is not int:
+                _complain(self._name, number, event)
             if time_ns < self._now_ns:
                 raise HistoryError(
                     self._name,
@@ -155,10 +159,9 @@ class Reader:
                     "write events in the order of their times",
                 )
             self._now_ns = time_ns
-            process = event["process"]
             if not isinstance(process, int):
                 continue  # the acts of a nemesis are part of the record, not operations
-            if event["type"] == "invoke":
+            if kind == "invoke":
                 self._invoke(number, event)
             else:
                 yield self._complete(number, event)
@@ -169,6 +172,12 @@ class Reader:
             yield _operation(invoke, None)
 
     def _invoke(self, number: int, event: Mapping[str, Any]) -> None:
+        if not isinstance(event.get("f"), str):
+            raise HistoryError(
+                self._name,
+                number,
+                f"an invoke names its operation in f, not {event.get('f')!r}",
+            )
         process = event["process"]
         if process in self._open:
             raise HistoryError(
@@ -191,22 +200,28 @@ class Reader:
 
 
 def _events(path: Path, notes: list[str]) -> Iterator[tuple[int, Any]]:
+    decode = json.JSONDecoder().raw_decode
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line.isspace():
-                continue
             try:
-                yield number, json.loads(line)
+                text = line.decode()
+                event, end = decode(text)
+                if text[end:].strip():
+                    raise ValueError("there is more on the line")
             except ValueError as error:
+                if line.isspace():
+                    continue
                 if not line.endswith(b"\n"):
                     notes.append(f"line {number} is torn and was left out: its writer was killed")
                     return
                 raise HistoryError(
                     str(path), number, f"not JSON ({error}); write one event as an object a line"
                 ) from error
+            yield number, event
 
 
-def _check(name: str, number: int, event: Any) -> None:
+def _complain(name: str, number: int, event: Any) -> NoReturn:
+    """Say what is wrong with an event."""
     if not isinstance(event, dict):
         raise HistoryError(name, number, f"an event is an object, not {type(event).__name__}")
     lacking = [key for key in ("type", "process", "time_ns") if key not in event]
@@ -214,40 +229,47 @@ def _check(name: str, number: int, event: Any) -> None:
         raise HistoryError(name, number, f"the event lacks {', '.join(lacking)}")
     if event["type"] not in TYPES:
         raise HistoryError(name, number, f"type {event['type']!r} is none of {', '.join(TYPES)}")
-    if not isinstance(event["time_ns"], int) or isinstance(event["time_ns"], bool):
-        raise HistoryError(name, number, f"time_ns is {event['time_ns']!r}, not an integer")
-    if event["type"] == "invoke" and not isinstance(event.get("f"), str):
-        raise HistoryError(
-            name, number, f"an invoke names its operation in f, not {event.get('f')!r}"
-        )
+    raise HistoryError(name, number, f"time_ns is {event['time_ns']!r}, not an integer")
 
 
 def _operation(invoke: Mapping[str, Any], completion: Mapping[str, Any] | None) -> Operation:
     outcome: Ok | Fail | Info
     completed: int | None = None
     if completion is None:
-        outcome = Info("it never returned")
-    elif completion["type"] == "info":
-        outcome = Info(completion.get("error"))
-        completed = completion["time_ns"] if completion.get("bounded") else None
+        outcome = _LOST
     else:
-        completed = completion["time_ns"]
-        fails = completion["type"] == "fail"
-        outcome = Fail(completion.get("error")) if fails else Ok(_decoded(completion))
-    return Operation(
-        process=invoke["process"],
-        f=invoke["f"],
-        value=invoke.get("value"),
-        outcome=outcome,
-        invoked_ns=invoke["time_ns"],
-        completed_ns=completed,
-        extra=invoke.get("extra", {}),
+        kind, completed = completion["type"], completion["time_ns"]
+        if kind == "ok":
+            outcome = _ok(completion)
+        elif kind == "fail":
+            outcome = Fail(completion.get("error"))
+        else:
+            outcome = Info(completion.get("error"))
+            completed = completed if completion.get("bounded") else None
+    return made(
+        invoke["process"],
+        invoke["f"],
+        invoke.get("value"),
+        outcome,
+        invoke["time_ns"],
+        completed,
+        invoke.get("extra", _NOTHING),
     )
 
 
-def _decoded(completion: Mapping[str, Any]) -> Any:
+def _ok(completion: Mapping[str, Any]) -> Ok:
+    if "value" in completion:
+        value = completion["value"]
+        if value is True:
+            return _TRUE
+        return _FALSE if value is False else Ok(value)
     if completion.get("absent"):
-        return ABSENT
+        return _ABSENT
     if "entries" in completion:
-        return tuple(Entry(*row) for row in completion["entries"])
-    return completion.get("value")
+        return Ok(tuple(Entry(*row) for row in completion["entries"]))
+    return Ok()
+
+
+_TRUE, _FALSE, _ABSENT = Ok(True), Ok(False), Ok(ABSENT)
+_LOST: Final = Info("it never returned")
+_NOTHING: Final[Mapping[str, Any]] = {}

@@ -55,3 +55,30 @@ class Operation:
     invoked_ns: int
     completed_ns: int | None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+_SET_PROCESS, _SET_F, _SET_VALUE, _SET_OUTCOME, _SET_INVOKED, _SET_COMPLETED, _SET_EXTRA = (
+    getattr(Operation, name).__set__
+    for name in ("process", "f", "value", "outcome", "invoked_ns", "completed_ns", "extra")
+)
+
+
+def made(
+    process: int,
+    f: str,
+    value: Any,
+    outcome: Outcome,
+    invoked_ns: int,
+    completed_ns: int | None,
+    extra: Mapping[str, Any],
+) -> Operation:
+    """Answer an operation, in a third of the time: readers of long files make millions."""
+    operation = object.__new__(Operation)
+    _SET_PROCESS(operation, process)
+    _SET_F(operation, f)
+    _SET_VALUE(operation, value)
+    _SET_OUTCOME(operation, outcome)
+    _SET_INVOKED(operation, invoked_ns)
+    _SET_COMPLETED(operation, completed_ns)
+    _SET_EXTRA(operation, extra)
+    return operation
