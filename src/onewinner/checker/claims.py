@@ -13,12 +13,14 @@ operations, these are what moves time, and the window is the one advance that pa
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onewinner.checker.presence import PresenceSearch
+from onewinner.checker.search import NEVER
 from onewinner.contract import ABSENT
 from onewinner.contract.values import canonical
 from onewinner.history import Fail, Info, Ok, Operation
@@ -41,7 +43,6 @@ _MS: Final = 1_000_000
 _WRITES: Final = frozenset({"register_if_absent", "register"})
 _WITHOUT_KEY: Final = frozenset({"entries", "clear"})
 _APART: Final = frozenset({"open", "sweep_expired", "advance"})
-_NOT_REMOVED: Final = frozenset({"lookup", "entries"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,23 +327,26 @@ def grey_zone(history: Sequence[Operation], model: ClaimModel) -> GreyZone:
     """Count the observations on keys with expiring rows by whether they could be judged."""
     expiries = crisp = grey = 0
     for part in model.partition(history).values():
-        windows = (
-            sorted((each.invoked_ns, each.completed_ns) for each in part if each.f == "expire")
-            if any(each.f == "expire" for each in part)
-            else []
+        windows = sorted(
+            (each.invoked_ns, NEVER if each.completed_ns is None else each.completed_ns)
+            for each in part
+            if each.f == "expire"
         )
         if not windows:
             continue
         expiries += len(windows)
+        begun = [first for first, _ in windows]
+        ended = list(accumulate((last for _, last in windows), max))
         for each in part:
-            if each.f == "expire" or not isinstance(each.outcome, Ok):
-                continue
-            met = any(_meets(each, first, last) for first, last in windows)
-            grey += met
-            crisp += not met
+            if each.f != "expire" and isinstance(each.outcome, Ok):
+                met = _meets(each, begun, ended)
+                grey += met
+                crisp += not met
     return GreyZone(expiries=expiries, crisp=crisp, grey=grey)
 
 
-def _meets(operation: Operation, first: int, last: int | None) -> bool:
-    begins_before_end = last is None or operation.invoked_ns <= last
-    return begins_before_end and (operation.completed_ns is None or operation.completed_ns >= first)
+def _meets(operation: Operation, begun: Sequence[int], ended: Sequence[int]) -> bool:
+    """Tell whether a call overlaps a window; `ended` is the latest end of all up to each."""
+    returned = NEVER if operation.completed_ns is None else operation.completed_ns
+    before = bisect_right(begun, returned) - 1
+    return before >= 0 and ended[before] >= operation.invoked_ns
