@@ -229,6 +229,36 @@ class DyingBackend(HangingBackend):
     store = DyingStore
 
 
+class _DyingSqliteStore(SqliteStore):
+    """Its process dies in its fifth claim."""
+
+    made = 0
+    always = False
+
+    def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
+        won = super().register_if_absent(key, value, ttl_ms=ttl_ms) or self.always
+        type(self).made += 1
+        if self.made == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return won
+
+
+class _GenerousStore(_DyingSqliteStore):
+    always = True
+
+
+class SharedThenDeath(SqliteBackend):
+    """Right until its process dies."""
+
+    store = _DyingSqliteStore
+
+
+class DoubleWinThenDeath(SqliteBackend):
+    """Everybody wins, until the process dies."""
+
+    store = _GenerousStore
+
+
 class BrokenBackend(DictBackend):
     """No claim ever works, in a race or out of it."""
 

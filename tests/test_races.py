@@ -74,7 +74,7 @@ class TestDetection:
         found = run("claims-on-processes", name, tmp_path, budget_s=20.0)["CLAIM-6"]
         assert found.status == Status.FAIL
         assert found.violation is not None
-        assert "answered true" in found.violation.summary
+        assert "answered true" in found.violation.summary or "won" in found.violation.summary
         assert sum("-> True" in line for line in found.violation.happened) >= 2
         assert "-k CLAIM-6 --seed 1" in found.violation.reproduce
 
@@ -204,3 +204,18 @@ class TestHonesty:
         assert heard
         assert heard[-1].done >= heard[-1].total == 100
         assert "rounds" in heard[-1].counters
+
+
+class TestLostWorkers:
+    def test_what_a_killed_worker_did_is_judged(self, tmp_path: Path) -> None:
+        """Two winners whose process then dies are two winners: the journals tell."""
+        found = run("claims-on-processes", "DoubleWinThenDeath", tmp_path, budget_s=20.0)
+        assert found["CLAIM-6"].status == Status.FAIL
+        assert found["CLAIM-6"].violation is not None
+        assert "won" in found["CLAIM-6"].violation.summary
+
+    def test_death_alone_accuses_nobody_of_two_winners(self, tmp_path: Path) -> None:
+        """A store that only dies is an error, not a violation of the claim."""
+        found = run("claims-on-processes", "SharedThenDeath", tmp_path, budget_s=20.0)
+        assert found["CLAIM-6"].status == Status.ERROR
+        assert "SIGKILL" in found["CLAIM-6"].reason

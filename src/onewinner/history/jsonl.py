@@ -82,7 +82,7 @@ def _completion(operation: Operation) -> dict[str, Any] | None:
     event: dict[str, Any] = {"process": operation.process, "f": operation.f}
     match operation.outcome:
         case Ok(result) if operation.completed_ns is not None:
-            event |= {"type": "ok", **_encoded(result)}
+            event |= {"type": "ok", **encoded(result)}
         case Fail(error):
             event |= {"type": "fail", "error": error}
         case Info(reason) if operation.completed_ns is not None:
@@ -94,7 +94,8 @@ def _completion(operation: Operation) -> dict[str, Any] | None:
     return event
 
 
-def _encoded(result: Any) -> dict[str, Any]:
+def encoded(result: Any) -> dict[str, Any]:
+    """Answer the fields in which a completing event tells the result of an operation."""
     if result is ABSENT:
         return {"absent": True}
     if isinstance(result, list | tuple) and all(isinstance(each, Entry) for each in result):

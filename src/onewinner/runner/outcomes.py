@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.generator import Call
 from onewinner.history import Fail, Info, Ok, Operation
-from onewinner.worker.recorder import FAIL, OK
+from onewinner.worker.journal import FAIL, OK
+from onewinner.worker.order import CONNECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from onewinner.generator import Round
     from onewinner.history import Outcome
-    from onewinner.worker.race import Segment
+    from onewinner.worker.order import Segment
     from onewinner.worker.recorder import Record
 
-_CONNECT: Final = Call("open", "", "")
 _SHARED: Final[dict[int, Ok]] = {id(True): Ok(True), id(False): Ok(False), id(None): Ok(None)}
 
 
@@ -56,7 +56,7 @@ def operations_of(
 def _calls(segment: Segment, played: Round, client: int) -> list[Call]:
     match segment.phase:
         case "connect":
-            return [_CONNECT]
+            return [CONNECT]
         case "volley":
             return list(played.volley[client])
         case "inspect":

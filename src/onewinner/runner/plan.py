@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from onewinner.clock import monotonic_ns
 from onewinner.generator import Call
 from onewinner.runner.outcomes import operations_of
-from onewinner.worker import race
+from onewinner.worker import order as orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,10 +112,10 @@ class Plan:
         homes = set(workers)
         return [client for client, home in enumerate(self.block.crew) if home in homes]
 
-    def order(self, worker: int) -> race.Order:
+    def order(self, worker: int) -> orders.Order:
         """Answer what one worker has to do."""
         crew = self.block.crew
-        return race.Order(
+        return orders.Order(
             serial=self._first,
             location=self._location,
             crowd=len(crew),
@@ -126,10 +127,10 @@ class Plan:
             stop_ns=self._stop_ns,
         )
 
-    def _parts(self, client: int) -> tuple[race.Part, ...]:
+    def _parts(self, client: int) -> tuple[orders.Part, ...]:
         leads = client == 0
         return tuple(
-            race.Part(
+            orders.Part(
                 each.prepare if leads else (),
                 each.volley[client],
                 each.inspect if leads else (),
@@ -147,41 +148,72 @@ class Plan:
         return "a call"
 
     def _calls(self, client: int) -> Iterator[Call]:
-        connect = Call("open", "", "")
-        yield connect
+        yield orders.CONNECT
         for part in self._parts(client):
             if part.cold and part.place is None and not self.block.shared_handle:
-                yield connect
+                yield orders.CONNECT
             yield from (step for step in part.prepare if isinstance(step, Call))
             yield from part.volley
             yield from part.inspect
 
-    def played(self, replies: dict[int, race.Reply]) -> PlayedBlock:
+    def played(self, replies: dict[int, orders.Reply]) -> PlayedBlock:
         """Put the workers' records together by round; a round that was not begun is left out."""
         drifts = replies[0].drifts_ms
-        by_round: list[list[Operation]] = [[] for _ in drifts]
+        by_round = self._by_round(replies)
+        return self._block(
+            {index: (by_round[index], drift_ms) for index, drift_ms in enumerate(drifts)},
+            handles=sum(reply.handles for reply in replies.values()),
+            processes=len(replies),
+            seconds=replies[0].seconds,
+        )
+
+    def recovered(
+        self, replies: dict[int, orders.Reply], journals: Iterable[Operation]
+    ) -> PlayedBlock:
+        """Put together what is known of a block whose workers are gone.
+
+        That is what some may have reported, and what the journals of the others tell. Nobody told
+        how far the clocks came apart: as far as is known, not at all.
+        """
+        by_round = self._by_round(replies)
+        for operation in sorted(journals, key=lambda each: each.invoked_ns):
+            index = operation.extra["round"] - self._first
+            if 0 <= index < len(self.block.rounds):  # else it is left from an earlier block
+                by_round[index].append(operation)
+        return self._block({index: (by_round[index], 0) for index in sorted(by_round)}, 0, 0, 0)
+
+    def _by_round(self, replies: dict[int, orders.Reply]) -> defaultdict[int, list[Operation]]:
+        by_round: defaultdict[int, list[Operation]] = defaultdict(list)
         for worker, reply in replies.items():
             for client, segments in reply.segments.items():
                 for segment in segments:
-                    if segment.round < len(drifts):
-                        by_round[segment.round] += operations_of(
-                            segment,
-                            self.block.rounds[segment.round],
-                            self._first + segment.round,
-                            client,
-                            worker,
-                        )
+                    by_round[segment.round] += operations_of(
+                        segment,
+                        self.block.rounds[segment.round],
+                        self._first + segment.round,
+                        client,
+                        worker,
+                    )
+        return by_round
+
+    def _block(
+        self,
+        rounds: dict[int, tuple[list[Operation], int]],
+        handles: int,
+        processes: int,
+        seconds: float,
+    ) -> PlayedBlock:
         return PlayedBlock(
             played=tuple(
                 Played(
                     round=self.block.rounds[index],
                     serial=self._first + index,
-                    operations=tuple(by_round[index]),
+                    operations=tuple(operations),
                     drift_ms=drift_ms,
                 )
-                for index, drift_ms in enumerate(drifts)
+                for index, (operations, drift_ms) in rounds.items()
             ),
-            handles=sum(reply.handles for reply in replies.values()),
-            processes=len(replies),
-            seconds=replies[0].seconds,
+            handles=handles,
+            processes=processes,
+            seconds=seconds,
         )

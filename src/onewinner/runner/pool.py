@@ -12,12 +12,17 @@ from onewinner.runner.plan import Block, Plan, PlayedBlock
 from onewinner.runner.process import DISK_FACTOR, STARTUP_S, Child, signal_name, wait_readable
 from onewinner.worker import child, race
 from onewinner.worker.board import Board
+from onewinner.worker.child import MESSAGE
+from onewinner.worker.journal import recovered
+from onewinner.worker.order import board_path, journal_path
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
+    from onewinner.history import Operation
+    from onewinner.worker.order import Reply
 
 PATIENCE_S: Final = 20.0
 """How long nobody may get anything done before the pool gives the target up for hung."""
@@ -29,15 +34,23 @@ class WorkerLost(Exception):  # noqa: N818 - named for what happened
     """A worker hung, died or raised; the pool is of no use any more.
 
     `hung` tells the first from the others, `calls` names what its clients were doing, `tail` holds
-    the last lines that it printed (the stacks of its threads, where it hung).
+    the last lines that it printed (the stacks of its threads, where it hung). `played` is the block
+    that was under way, as the journals of its clients tell it, None where there was none.
     """
 
     def __init__(
-        self, what: str, *, hung: bool, calls: tuple[str, ...], tail: tuple[str, ...]
+        self,
+        what: str,
+        *,
+        hung: bool,
+        calls: tuple[str, ...],
+        tail: tuple[str, ...],
+        played: PlayedBlock | None = None,
     ) -> None:
         self.hung = hung
         self.calls = calls
         self.tail = tail
+        self.played = played
         super().__init__(what + (f" in {'; '.join(calls)}" if calls else ""))
 
 
@@ -75,14 +88,16 @@ class WorkerPool:
         with ExitStack() as stack:
             if self._target.location is None:
                 Path(self.location).mkdir(parents=True, exist_ok=True)
-            path = self._run_dir / "board"
+            path = board_path(self._run_dir)
             stack.callback(path.unlink, missing_ok=True)
             self._board = Board(path, self._crowd, create=True)
             stack.callback(self._board.close)
+            for client in range(self._crowd):
+                stack.callback(journal_path(self._run_dir, client).unlink, missing_ok=True)
             for number in range(self._processes):
                 worker = Child(
                     race.serve,
-                    (self._target, self._clock, str(path), self._crowd),
+                    (self._target, self._clock, str(self._run_dir), self._crowd, number),
                     name=f"race worker {number}",
                     takes_orders=True,
                 )
@@ -163,7 +178,7 @@ class WorkerPool:
 
     def _receive(self, number: int) -> None:
         for kind, item in self._workers[number].receive():
-            if kind == child.MESSAGE:
+            if kind == MESSAGE:
                 self._replies[number].append(item)
             elif kind in {child.RAISED, child.RETURNED}:
                 lines = tuple(str(item).strip().splitlines()) or ("and said nothing",)
@@ -176,7 +191,8 @@ class WorkerPool:
         worker.receive()
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         what = f"race worker {number} {how}"
-        return WorkerLost(what, hung=False, calls=self._stuck([number]), tail=worker.tail())
+        calls, tail = self._stuck([number]), worker.tail()
+        return WorkerLost(what, hung=False, calls=calls, tail=tail, played=self._recovered())
 
     def _hung(self, numbers: list[int], patience_s: float) -> WorkerLost:
         calls = self._stuck(numbers)
@@ -186,7 +202,29 @@ class WorkerPool:
             tail += self._workers[number].tail()
         names = ", ".join(map(str, numbers))
         what = f"race worker {names} got nothing done for {patience_s:.0f} s and was killed"
-        return WorkerLost(what, hung=True, calls=calls, tail=tail)
+        return WorkerLost(what, hung=True, calls=calls, tail=tail, played=self._recovered())
+
+    def _recovered(self) -> PlayedBlock | None:
+        """End all workers, and answer what the journals tell of the block that was under way.
+
+        A call of a process on this machine ends with it; at a server it may act later still.
+        """
+        if not self._plans:
+            return None
+        plan = self._plans[0]
+        replies: dict[int, Reply] = {}
+        journals: list[Operation] = []
+        for number in plan.workers:
+            self._workers[number].kill()
+            died_ns = monotonic_ns() if self._target.location is None else None
+            frames = self._workers[number].receive()
+            arrived = [*self._replies[number], *(item for kind, item in frames if kind == MESSAGE)]
+            if arrived:
+                replies[number] = arrived[0]
+                continue
+            for client in plan.clients_of([number]):
+                journals += recovered(journal_path(self._run_dir, client), died_ns)
+        return plan.recovered(replies, journals)
 
     def _stuck(self, numbers: list[int]) -> tuple[str, ...]:
         """Name the calls that clients of these workers have begun and not finished."""

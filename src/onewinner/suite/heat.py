@@ -179,6 +179,14 @@ class Heat:
             if found.broken is not None:
                 self._note_history(found.broken)
 
+    def recover(self, block: PlayedBlock) -> None:
+        """Judge a block whose workers are gone by what their journals tell.
+
+        Only as histories: the rulings count on rounds that were played to their end.
+        """
+        if self._ruling.keyed:
+            self._judge_history(block)
+
     def _note_history(self, broken: Broken) -> None:
         """A violation that a ruling has told in many calls is shown by the few of the checker."""
         clause = self._clause_of(broken)

@@ -268,6 +268,8 @@ class Course:
             return str(error)
         except WorkerLost as lost:
             self._close_pool()
+            if lost.played is not None:
+                heat.recover(lost.played)
             said = f"; it printed last: {lost.tail[-1]}" if lost.tail and not lost.hung else ""
             return f"{lost}{said}"
 

@@ -6,15 +6,17 @@ import contextlib
 import os
 import sys
 import threading
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.clock import SharedClock, monotonic_ns, sleep, wall_ns
 from onewinner.generator import Pass
 from onewinner.worker.board import Board
 from onewinner.worker.handles import Handles
+from onewinner.worker.journal import Journal
 from onewinner.worker.noise import Noise
+from onewinner.worker.order import CONNECT, Reply, Segment, board_path, journal_path
 from onewinner.worker.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -22,70 +24,13 @@ if TYPE_CHECKING:
 
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
-    from onewinner.generator import Call, Step
-    from onewinner.worker.recorder import Record
+    from onewinner.generator import Call
+    from onewinner.worker.order import Order, Part
+    from onewinner.worker.recorder import Prepared
 
 _SWITCH_INTERVAL_S: Final = 1e-6
 _WAIT_STEP_S: Final = 0.05
 _WALL_PATIENCE_NS: Final = 5_000_000_000
-
-
-class Part(NamedTuple):
-    """One client's share of a round; `place` is the location where it is not the block's."""
-
-    prepare: tuple[Step, ...]
-    volley: tuple[Call, ...]
-    inspect: tuple[Call, ...]
-    cold: bool
-    place: str | None
-
-
-class Segment(NamedTuple):
-    """What one client did in one phase of a round, both counted from 0.
-
-    `first` is the place of the first record among the phase's calls. `epoch` grows whenever time
-    was made to pass: rows of an earlier epoch are strictly older.
-    """
-
-    round: int
-    phase: str
-    first: int
-    epoch: int
-    records: list[Record]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """One block for one worker: what each of its clients has to do.
-
-    `serial` is the number of the first round, counted over all blocks of the pool; `crowd` the
-    number of clients over all workers. `spin`: every client has a process of its own, so that it
-    may wait without letting threads beside it run. `keep_open`: from now on the worker holds a
-    connection between blocks too. After `stop_ns` no further round is begun.
-    """
-
-    serial: int
-    location: str
-    crowd: int
-    clients: tuple[tuple[int, tuple[Part, ...]], ...]
-    shared_handle: bool
-    spin: bool
-    noise: str | None
-    keep_open: bool
-    stop_ns: int
-
-
-@dataclass(slots=True)
-class Reply:
-    """What the clients of one worker did in `seconds`.
-
-    `drifts_ms` tells for each round that the leader led how far the two real clocks came apart.
-    """
-
-    segments: dict[int, list[Segment]]
-    drifts_ms: list[int]
-    handles: int
-    seconds: float
 
 
 def serve(
@@ -93,11 +38,15 @@ def serve(
     receive: Callable[[], Any],
     target: Target,
     clock: Clock,
-    board_path: str,
+    run_dir: str,
     crowd_max: int,
+    number: int,
 ) -> None:
-    """Say that this worker is there (by sending None), then carry out orders until the last."""
-    bench = Bench(target, clock, Board(board_path, crowd_max))
+    """Say that worker `number` is there (by sending None), then carry out orders until the last.
+
+    In `run_dir` lie the board of the pool and the journals of its clients.
+    """
+    bench = Bench(target, clock, Path(run_dir), crowd_max, number)
     send(None)
     with contextlib.suppress(EOFError):
         while (order := receive()) is not None:
@@ -107,9 +56,14 @@ def serve(
 class Bench:
     """What a worker keeps from order to order."""
 
-    def __init__(self, target: Target, clock: Clock, board: Board) -> None:
+    def __init__(
+        self, target: Target, clock: Clock, run_dir: Path, crowd_max: int, number: int
+    ) -> None:
         self.clock = clock
-        self.board = board
+        self.board = Board(board_path(run_dir), crowd_max)
+        self.number = number
+        self._run_dir = run_dir
+        self._journals: dict[int, Journal] = {}
         self._target = target
         self._processors = _processors()
         self._keeper: Handles | None = None
@@ -138,6 +92,13 @@ class Bench:
             1 if shared else len(clients),
             (monotonic_ns() - started) / 1e9,
         )
+
+    def journal(self, client: int) -> Journal:
+        """Answer a client's journal, empty: what an earlier block left there has been reported."""
+        if client not in self._journals:
+            self._journals[client] = Journal(journal_path(self._run_dir, client), client)
+        self._journals[client].clear()
+        return self._journals[client]
 
     def _handles(self, order: Order) -> Handles:
         return Handles(self._target, order.location, self.clock)
@@ -206,7 +167,9 @@ class Client:
         self._order = order
         self._bench = bench
         self._board = bench.board
-        self._recorder = Recorder(bench.board.cells, bench.board.beat_cell(number))
+        self._recorder = Recorder(
+            bench.board.cells, bench.board.beat_cell(number), bench.journal(number)
+        )
         self._noise = Noise(f"{order.noise}/{number}") if order.noise is not None else None
         self._epoch = 0
         self._returned = (0, 0)
@@ -229,8 +192,18 @@ class Client:
                 self.handles.close(home)
 
     def _connect(self, index: int) -> None:
-        self._recorder.make("open", self.handles.connect)
+        self._enter(index, "connect")
+        self._recorder.make(self._recorder.prepare(CONNECT, self.handles.connect))
         self._close_segment(index, "connect")
+
+    def _enter(self, index: int, phase: str) -> None:
+        """Tell the journal what the next calls belong to, in the words of `operations_of`."""
+        self._recorder.journal.enter(
+            round=self._order.serial + index,
+            phase=phase,
+            worker=self._bench.number,
+            epoch=self._epoch,
+        )
 
     def _follow(self, index: int, part: Part) -> bool:
         serial = self._order.serial + index
@@ -257,21 +230,24 @@ class Client:
         self._fire(index, acts)
         self._idle_since_ns = monotonic_ns()
         self._board.await_cells(map(self._board.done_cell, others), serial, spin=spin)
+        self._enter(index, "inspect")
         for call in part.inspect:
-            self._recorder.make(call.f, self._act(call))
+            self._recorder.make(self._recorder.prepare(call, self._act(call)))
         self._close_segment(index, "inspect")
         self.drifts_ms.append(abs(_clocks_apart_ns() - offset_ns) // 1_000_000)
         return True
 
     def _prepare(self, index: int, part: Part) -> None:
         first = 0
+        self._enter(index, "prepare")
         for step in part.prepare:
             if isinstance(step, Pass):
                 first += self._close_segment(index, "prepare", first)
                 self._let_pass(step)
                 self._epoch += 1
+                self._enter(index, "prepare")
             else:
-                self._recorder.make(step.f, self._act(step))
+                self._recorder.make(self._recorder.prepare(step, self._act(step)))
                 self._returned = (monotonic_ns(), wall_ns())
         self._close_segment(index, "prepare", first)
 
@@ -297,10 +273,11 @@ class Client:
             self._board.cells[alive] += 1
             sleep(min(_WAIT_STEP_S, left / 1e9))
 
-    def _bind(self, part: Part) -> list[tuple[str, Callable[[], Any]]]:
+    def _bind(self, part: Part) -> list[Prepared]:
+        prepare = self._recorder.prepare
         if part.place is not None:  # nothing is open before the volley opens it
-            return [(call.f, partial(self._open_and_act, call)) for call in part.volley]
-        return [(call.f, self._act(call)) for call in part.volley]
+            return [prepare(call, partial(self._open_and_act, call)) for call in part.volley]
+        return [prepare(call, self._act(call)) for call in part.volley]
 
     def _open_and_act(self, call: Call) -> Any:
         if call.f == "open":
@@ -324,17 +301,18 @@ class Client:
             return partial(method, call.key, call.value, ttl_ms=call.ttl_ms)
         return method if call.key is None else partial(method, call.key)
 
-    def _fire(self, index: int, acts: list[tuple[str, Callable[[], Any]]]) -> None:
+    def _fire(self, index: int, acts: list[Prepared]) -> None:
+        self._enter(index, "volley")
         self._board.await_start(spin=self._order.spin)
         make = self._recorder.make
         if self._noise is None:
-            for f, act in acts:
-                make(f, act)
+            for act in acts:
+                make(act)
         else:
             self._noise.start()
-            for f, act in acts:
+            for act in acts:
                 self._noise.refill()
-                make(f, act)
+                make(act)
             self._noise.stop()
         self._close_segment(index, "volley")
 

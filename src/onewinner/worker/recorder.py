@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onewinner.clock import monotonic_ns
 from onewinner.contract import ABSENT, Entry, StoreError
 from onewinner.contract.values import is_json
+from onewinner.worker.journal import FAIL, INFO, OK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OK: Final = 0
-FAIL: Final = 1
-INFO: Final = 2
+    from onewinner.generator import Call
+    from onewinner.worker.journal import Journal
 
 
 class Record(NamedTuple):
@@ -30,26 +30,41 @@ class Record(NamedTuple):
     completed_ns: int
 
 
-class Recorder:
-    """Makes the calls of one client.
+class Prepared(NamedTuple):
+    """A call that is ready to be made: what it is, how the journal puts it, and the call itself."""
 
-    `make` is the only place where a target is called in a race. Whoever wants a journal that
-    survives a kill writes it in `begin`, which runs before the call and outside its interval.
+    call: Call
+    words: bytes
+    act: Callable[[], Any]
+
+
+class Recorder:
+    """Makes the calls of one client; `make` is the only place where a target is called in a race.
+
+    Each call is in the journal before it is made. The interval that is recorded begins after that,
+    right before the call; the journal's own begins a little earlier, which is as true.
     """
 
-    def __init__(self, cells: memoryview[int], beat_cell: int) -> None:
+    def __init__(self, cells: memoryview[int], beat_cell: int, journal: Journal) -> None:
         self._cells = cells
         self._beat_cell = beat_cell
         cells[beat_cell] = 0
+        self.journal = journal
         self.records: list[Record] = []
 
-    def begin(self) -> None:
+    def prepare(self, call: Call, act: Callable[[], Any]) -> Prepared:
+        """Do whatever can be done before the call is due."""
+        return Prepared(call, self.journal.words(call), act)
+
+    def begin(self, words: bytes) -> None:
         """Note that a call is about to be made."""
         self._cells[self._beat_cell] += 1
+        self.journal.invoke(words)
 
-    def make(self, f: str, act: Callable[[], Any]) -> None:
+    def make(self, prepared: Prepared) -> None:
         """Make one call and write down how it ended; nothing that a target raises gets out."""
-        self.begin()
+        (f, *_), words, act = prepared
+        self.begin(words)
         invoked_ns = monotonic_ns()
         try:
             answer = act()
@@ -62,6 +77,7 @@ class Recorder:
             if not (answer is None or answer is True or answer is False):
                 kind, answer = (OK, None) if f == "open" else plain(f, answer)
         self.records.append(Record(kind, answer, invoked_ns, completed_ns))
+        self.journal.complete(f, kind, answer, completed_ns)
         self._cells[self._beat_cell] += 1
 
     def take(self) -> list[Record]:
