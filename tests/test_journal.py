@@ -110,6 +110,7 @@ class TestJournal:
         journal.enter(round=4, phase="volley", worker=1, epoch=2)
         journal.invoke(journal.words(CLAIM))
         journal.complete(CLAIM.f, kind, answer, now := monotonic_ns())
+        journal.flush()
         (operation,) = recovered(tmp_path / "j", None)
         assert operation.outcome == outcome
         assert type(getattr(operation.outcome, "result", None)) is type(
@@ -125,7 +126,20 @@ class TestJournal:
             journal.invoke(journal.words(CLAIM))
             journal.complete(CLAIM.f, OK, True, monotonic_ns())
             journal.clear()
+        journal.close()
         assert recovered(tmp_path / "j", None) == []
+
+    def test_the_end_of_a_call_waits_for_the_next(self, tmp_path: Path) -> None:
+        """One write a call: until the next call it is not known how the last one ended."""
+        journal = Journal(tmp_path / "j", 0)
+        seen = []
+        for _ in range(2):
+            journal.invoke(journal.words(CLAIM))
+            journal.complete(CLAIM.f, OK, True, monotonic_ns())
+            seen.append([type(each.outcome) for each in recovered(tmp_path / "j", None)])
+        journal.flush()
+        seen.append([type(each.outcome) for each in recovered(tmp_path / "j", None)])
+        assert seen == [[Info], [Ok, Info], [Ok, Ok]]
 
     def test_torn_line_is_left_out(self, tmp_path: Path) -> None:
         """Half a line was no call: it is written whole before the call is made."""

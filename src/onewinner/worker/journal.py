@@ -27,62 +27,86 @@ FAIL: Final = 1
 INFO: Final = 2
 
 _json = JSONEncoder(separators=(",", ":")).encode
-_SHORT: Final = {True: b'"value":true', False: b'"value":false', None: b'"value":null'}
 
 
 class Journal:
-    """Writes down what one client calls and what it is answered, with one `write` for each.
+    """Writes down what one client calls, each call before it is made, and what it is answered.
 
-    It is made for the hot path of a race: what can be encoded before the call is (`words`).
+    It is made for the hot path of a race: one `write` a call, with the words of the call made ready
+    before it is due. The end of a call waits for that of the next (or for `flush`); whoever is
+    killed in between has made a call of which nobody knows how it ended, which is sound.
     """
 
     def __init__(self, path: Path, process: int) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._process = process
-        self._where = b',"time_ns":%d}\n'
+        self._heads: dict[tuple[str, str, str], str] = {}
+        self._tails: dict[str, bytes] = {}
+        self._where = b""
+        self._ended = b""
 
     def enter(self, **extra: int | str) -> None:
         """Say what the calls from now on belong to: the `extra` of their operations."""
-        self._where = b',"extra":' + _json(extra).encode() + b',"time_ns":%d}\n'
+        self._where = b',"extra":' + _json(extra).encode()
 
     def words(self, call: Call) -> bytes:
         """Answer the call as it stands in the journal, to be given to `invoke`."""
-        arguments = {
-            "plugin": call.plugin,
-            "namespace": call.namespace,
-            "key": call.key,
-            "value": call.value,
-            "ttl_ms": call.ttl_ms,
-        }
-        event = {"type": "invoke", "process": self._process, "f": call.f, "value": arguments}
-        return _json(event)[:-1].encode().replace(b"%", b"%%")
+        f, plugin, namespace, key, value, ttl_ms, _ = call
+        head = self._heads.get((f, plugin, namespace)) or self._head(f, plugin, namespace)
+        short = "null" if ttl_ms is None else ttl_ms
+        return f'{head}{_json(key)},"value":{_json(value)},"ttl_ms":{short}}}'.encode()
+
+    def _head(self, f: str, plugin: str, namespace: str) -> str:
+        arguments = {"plugin": plugin, "namespace": namespace}
+        event = {"type": "invoke", "process": self._process, "f": f, "value": arguments}
+        head = _json(event)[:-2] + ',"key":'
+        self._heads[f, plugin, namespace] = head
+        return head
 
     def invoke(self, words: bytes) -> None:
         """Write that a call is about to be made; raises OSError where the disk has no room."""
-        os.write(self._file, (words + self._where) % monotonic_ns())
+        ended, self._ended = self._ended, b""
+        line = b'%b%b%b,"time_ns":%d}\n' % (ended, words, self._where, monotonic_ns())
+        os.write(self._file, line)
 
     def complete(self, f: str, kind: int, answer: Any, completed_ns: int) -> None:
-        """Write how the call ended: OK with the answer, FAIL or INFO with what is known."""
-        if kind == OK:
-            outcome = _SHORT.get(answer) if answer is None or isinstance(answer, bool) else None
-            outcome = outcome or _json(encoded(answer))[1:-1].encode()
-            name = b"ok"
-        elif kind == FAIL:
-            code, operation, message = answer
-            error = {"code": code, "operation": operation, "message": message}
-            name, outcome = b"fail", b'"error":' + _json(error).encode()
+        """Note how the call ended: OK with the answer, FAIL or INFO with what is known."""
+        if kind == OK and answer is True:
+            event = b'{"type":"ok","value":true'
+        elif kind == OK and answer is False:
+            event = b'{"type":"ok","value":false'
         else:
-            name, outcome = b"info", b'"bounded":true,"error":' + _json(answer).encode()
-        line = b'{"type":"%b","process":%d,"f":"%b",%b,"time_ns":%d}\n'
-        os.write(self._file, line % (name, self._process, f.encode("ascii"), outcome, completed_ns))
+            event = _json(_completion(kind, answer))[:-1].encode()
+        tail = self._tails.get(f)
+        if tail is None:
+            tail = self._tails[f] = f',"process":{self._process},"f":"{f}","time_ns":'.encode()
+        self._ended = b"%b%b%d}\n" % (event, tail, completed_ns)
+
+    def flush(self) -> None:
+        """Write what has been noted and not been written."""
+        ended, self._ended = self._ended, b""
+        if ended:
+            os.write(self._file, ended)
 
     def clear(self) -> None:
         """Begin anew: what is in the journal has reached the kit."""
+        self._ended = b""
         os.ftruncate(self._file, 0)
 
     def close(self) -> None:
         """Give the descriptor back; the file stays."""
+        self.flush()
         os.close(self._file)
+
+
+def _completion(kind: int, answer: Any) -> dict[str, Any]:
+    if kind == OK:
+        return {"type": "ok", **encoded(answer)}
+    if kind == FAIL:
+        code, operation, message = answer
+        error = {"code": code, "operation": operation, "message": message}
+        return {"type": "fail", "error": error}
+    return {"type": "info", "bounded": True, "error": answer}
 
 
 def recovered(path: Path, died_ns: int | None) -> list[Operation]:

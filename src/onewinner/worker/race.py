@@ -317,6 +317,7 @@ class Client:
         self._close_segment(index, "volley")
 
     def _close_segment(self, index: int, phase: str, first: int = 0) -> int:
+        self._recorder.journal.flush()
         if records := self._recorder.take():
             self.segments.append(Segment(index, phase, first, self._epoch, records))
         return len(records)
