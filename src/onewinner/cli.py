@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from onewinner.arguments import asked, duration, milliseconds, seed_number
@@ -79,6 +80,7 @@ def verify(args: argparse.Namespace) -> ExitCode:
             seed=args.seed,
             select=tuple(args.select),
             stop_at_first=args.stop_at_first,
+            histories=_folder("--histories", args.histories),
         )
         with progress.shown(sys.stderr, quiet=args.quiet) as listener:
             result = _judged(
@@ -183,6 +185,19 @@ def _reports(args: argparse.Namespace) -> Iterator[Callable[[RunResult], None]]:
                     raise _Unusable(f"the report {path} could not be written: {error}") from error
 
         yield write
+
+
+def _folder(option: str, path: str | None) -> Path | None:
+    """Answer the folder, made where it does not exist."""
+    if path is None:
+        return None
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _Unusable(
+            f"{option} {path}: the folder cannot be made ({error}); name one that you may write to"
+        ) from error
+    return Path(path)
 
 
 def _opened(option: str, path: str) -> TextIO:
@@ -315,6 +330,10 @@ def _verify_parser(commands: Any) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
     parser.add_argument("--junitxml", metavar="FILE", help="write the result as JUnit XML")
+    parser.add_argument(
+        "--histories", metavar="DIR",
+        help="keep the histories of races in which nobody is evicted, for onewinner check",
+    )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
@@ -335,8 +354,9 @@ def _check_parser(commands: Any) -> None:
         help="time to search, after which the verdict is unknown (default: 60s)",
     )  # fmt: skip
     parser.add_argument(
-        "--eps-ms", metavar="MS", type=asked(milliseconds), default=EPS_MS,
-        help="how far the store's clock may be off the history's (default: %(default)s)",
+        "--eps-ms", metavar="MS", type=asked(milliseconds),
+        help="how far the store's clock may be off the history's (default: what the file says, "
+        f"else {EPS_MS})",
     )  # fmt: skip
     parser.add_argument(
         "--grace-ms", metavar="MS", type=asked(milliseconds), default=0,

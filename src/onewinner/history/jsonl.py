@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 TYPES: Final = ("invoke", "ok", "fail", "info")
+CLOCK: Final = "clock"
+"""The process whose one event says how far two clocks may be apart."""
 
 
 class HistoryError(Exception):
@@ -31,10 +33,15 @@ class HistoryError(Exception):
 
 @dataclass(slots=True)
 class Recording:
-    """A history with what was remarked when it was read (a torn last line)."""
+    """A history with what was remarked when it was read (a torn last line).
+
+    `eps_ms` is how far the store's clock may be off the history's, None where the file says
+    nothing of it.
+    """
 
     operations: list[Operation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    eps_ms: int | None = None
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations)
@@ -43,8 +50,11 @@ class Recording:
         return len(self.operations)
 
 
-def write(path: str | Path, operations: Iterable[Operation]) -> None:
-    """Write a history; events are put in the order of their times, calls before returns."""
+def write(path: str | Path, operations: Iterable[Operation], *, eps_ms: int | None = None) -> None:
+    """Write a history; events are put in the order of their times, calls before returns.
+
+    `eps_ms`: how far the clock of the store may be off that of the times, for whoever judges TTLs.
+    """
     events: list[tuple[int, int, dict[str, Any]]] = []
     for operation in operations:
         events.append((operation.invoked_ns, 0, _invoke(operation)))
@@ -52,6 +62,10 @@ def write(path: str | Path, operations: Iterable[Operation]) -> None:
         if completion is not None:
             events.append((completion["time_ns"], 1, completion))
     events.sort(key=lambda event: event[:2])
+    if eps_ms is not None:
+        first_ns = events[0][0] if events else 0
+        clock = {"type": "info", "process": CLOCK, "f": "eps", "value": {"eps_ms": eps_ms}}
+        events.insert(0, (first_ns, 0, {**clock, "time_ns": first_ns}))
     lines = (
         json.dumps({"index": index, **event}, separators=(",", ":")) + "\n"
         for index, (_, _, event) in enumerate(events)
@@ -106,11 +120,9 @@ def encoded(result: Any) -> dict[str, Any]:
 
 def read(path: str | Path) -> Recording:
     """Read a whole history. Raises HistoryError, and OSError where the file cannot be read."""
-    recording = Recording()
-    recording.operations = sorted(
-        stream(path, notes=recording.notes), key=lambda operation: operation.invoked_ns
-    )
-    return recording
+    reader = Reader(path)
+    operations = sorted(reader, key=lambda operation: operation.invoked_ns)
+    return Recording(operations, reader.notes, reader.eps_ms)
 
 
 def stream(path: str | Path, *, notes: list[str] | None = None) -> Iterator[Operation]:
@@ -131,6 +143,7 @@ class Reader:
 
     def __init__(self, path: str | Path) -> None:
         self.notes: list[str] = []
+        self.eps_ms: int | None = None
         self._path = Path(path)
         self._name = str(path)
         self._open: dict[Any, tuple[int, Mapping[str, Any]]] = {}
@@ -161,6 +174,7 @@ class Reader:
                 )
             self._now_ns = time_ns
             if not isinstance(process, int):
+                self._remark(event)
                 continue  # the acts of a nemesis are part of the record, not operations
             if kind == "invoke":
                 self._invoke(number, event)
@@ -171,6 +185,12 @@ class Reader:
         self._now_ns = min([self._now_ns, *(invoke["time_ns"] for _, invoke in left)])
         for _, invoke in left:
             yield _operation(invoke, None)
+
+    def _remark(self, event: Mapping[str, Any]) -> None:
+        value = event.get("value")
+        if event["process"] == CLOCK and isinstance(value, dict):
+            eps_ms = value.get("eps_ms")
+            self.eps_ms = eps_ms if type(eps_ms) is int else None
 
     def _invoke(self, number: int, event: Mapping[str, Any]) -> None:
         if not isinstance(event.get("f"), str):

@@ -91,6 +91,7 @@ def _violation(violation: Violation, result: RunResult) -> dict[str, Any]:
         "why": text.shorten(violation.why, at_most=text.PROSE_BYTES),
         "script": violation.script,
         "reproduce": verdict.reproduce(result, violation.clause, violation),
+        "history": violation.history,
     }
 
 

@@ -14,7 +14,7 @@ from onewinner.contract.clauses import CLAUSES
 from onewinner.history import Ok
 from onewinner.runner import Block
 from onewinner.suite.engine import Progress
-from onewinner.suite.linearity import linearity, model_for, of_one_location
+from onewinner.suite.linearity import history_of, judged, model_for, of_one_location
 from onewinner.suite.rulings import (
     DRIFT_MAX_MS,
     RULINGS,
@@ -25,11 +25,15 @@ from onewinner.suite.rulings import (
 from onewinner.suite.tree import CheckResult, Status, Violation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onewinner.adapters.targets import Target
     from onewinner.checker.invariants import Broken
     from onewinner.contract import Capabilities
     from onewinner.runner import PlayedBlock, WorkerPool
     from onewinner.suite.engine import Listener
+    from onewinner.suite.kept import Kept
+    from onewinner.suite.linearity import Linearity
     from onewinner.suite.races import Race
 
 _HARD_FACTOR: Final = 4.0
@@ -58,6 +62,7 @@ class Heat:
         budget_s: float,
         seed: int,
         on_progress: Listener,
+        kept: Kept | None = None,
     ) -> None:
         self._race = race
         self._target = target
@@ -67,6 +72,8 @@ class Heat:
         self._hard_s = max(budget_s * _HARD_FACTOR, _HARD_LEAST_S)
         self._seed = seed
         self._on_progress = on_progress
+        self._kept = kept
+        self._where: dict[str, Path] = {}
         self._floor = race.floor_for(capabilities)
         self._ruling = RULINGS[race.kind]
         self._modes = race.modes_for(capabilities)
@@ -157,44 +164,50 @@ class Heat:
                 for each in played.operations
             ]
         )
-        if self._ruling.keyed:
-            self._judge_history(block)
+        self._judge_histories(block)
         self._handles = max(self._handles, block.handles)
         self._processes = max(self._processes, block.processes)
 
-    def _judge_history(self, block: PlayedBlock) -> None:
+    def _judge_histories(self, block: PlayedBlock) -> None:
         """Let the linearizability checker look at the whole block; it needs no round to be sound.
 
         Where time is real, a wall clock that was set makes TTLs impossible to judge.
         """
         virtual = self._capabilities.virtual_clock
-        if not virtual and any(each.drift_ms > DRIFT_MAX_MS for each in block.played):
+        steady = virtual or all(each.drift_ms <= DRIFT_MAX_MS for each in block.played)
+        if not self._ruling.keyed or not steady:
             return
         server = self._target.location is not None
         model = model_for(self._capabilities, DRIFT_MAX_MS)
         for rounds in of_one_location(block.played):
-            found = linearity(rounds, model, virtual=virtual, server=server)
-            self._keys += found.keys - found.undecided
-            self._keys_undecided += found.undecided
-            if found.broken is not None:
-                self._note_history(found.broken)
+            history = list(history_of(rounds, virtual=virtual, server=server))
+            path = self._kept.write(history) if self._kept is not None else None
+            self._judge_history(judged(history, model), path)
+
+    def _judge_history(self, found: Linearity, path: Path | None) -> None:
+        self._keys += found.keys - found.undecided
+        self._keys_undecided += found.undecided
+        if found.broken is not None:
+            clause = self._note_history(found.broken)
+            if path is not None:
+                self._where.setdefault(clause, path)
 
     def recover(self, block: PlayedBlock) -> None:
         """Judge a block whose workers are gone by what their journals tell.
 
         Only as histories: the rulings count on rounds that were played to their end.
         """
-        if self._ruling.keyed:
-            self._judge_history(block)
+        self._judge_histories(block)
 
-    def _note_history(self, broken: Broken) -> None:
-        """A violation that a ruling has told in many calls is shown by the few of the checker."""
+    def _note_history(self, broken: Broken) -> str:
+        """Answer the clause; what a ruling has told in many calls is shown by the checker's few."""
         clause = self._clause_of(broken)
         known = self._broken.get(clause)
         if known is None:
             self._broken[clause] = broken
         elif len(known.operations) > len(broken.operations):
             self._broken[clause] = replace(broken, why=known.why)
+        return clause
 
     def _note(self, broken: Broken) -> None:
         """Keep a violation; failures after a stall count only if they come again and again.
@@ -293,6 +306,7 @@ class Heat:
             happened=broken.drawn or happened(broken.operations),
             why=broken.why,
             reproduce=reproduce(self._target, clause, self._seed),
+            history=str(self._where.get(clause, "")),
         )
 
 

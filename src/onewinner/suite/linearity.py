@@ -16,7 +16,7 @@ from onewinner.generator import Pass
 from onewinner.history import Info, Ok, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from onewinner.checker.verdict import PartitionVerdict
     from onewinner.contract import Capabilities
@@ -49,15 +49,8 @@ def model_for(capabilities: Capabilities, drift_ms: int) -> ClaimModel:
     return ClaimModel(eps_ms=drift_ms + 2 * (capabilities.ttl_unit_ms or 1))
 
 
-def linearity(
-    rounds: Sequence[Played], model: ClaimModel, *, virtual: bool, server: bool
-) -> Linearity:
-    """Judge rounds that share one location as one history.
-
-    A call that ended in doubt cannot act after it returned where the store runs in the caller's own
-    process; at a `server` it can.
-    """
-    history = list(_history(rounds, virtual=virtual, server=server))
+def judged(history: Sequence[Operation], model: ClaimModel) -> Linearity:
+    """Judge a history of claims, key by key, and its listings."""
     if not history:
         return Linearity()
     verdict = check(history, model, budgets=Budgets(timeout_s=SECONDS))
@@ -103,7 +96,12 @@ def _mixed(operations: Sequence[Operation]) -> Broken:
     )
 
 
-def _history(rounds: Sequence[Played], *, virtual: bool, server: bool) -> Iterator[Operation]:
+def history_of(rounds: Iterable[Played], *, virtual: bool, server: bool) -> Iterator[Operation]:
+    """Yield the history of rounds that share one location, with the steps of virtual time.
+
+    A call that ended in doubt cannot act after it returned where the store runs in the caller's own
+    process; at a `server` it can.
+    """
     for played in rounds:
         if virtual:
             yield from advances(played)
@@ -117,12 +115,13 @@ def _history(rounds: Sequence[Played], *, virtual: bool, server: bool) -> Iterat
 def advances(played: Played) -> Iterator[Operation]:
     """Answer the steps of virtual time that the leader made while it prepared a round.
 
-    Each lies between the calls that the leader made before it and whatever was called after it.
+    Each lies between the calls that the leader made before it and whatever was called after it, and
+    is of a process of its own, below 0.
     """
     calls = [each for each in played.operations if each.extra["phase"] == "prepare"]
     others = [each for each in played.operations if each.extra["phase"] in {"volley", "inspect"}]
     made = 0
-    for step in played.round.prepare:
+    for number, step in enumerate(played.round.prepare, 1):
         if not isinstance(step, Pass):
             made += 1
             continue
@@ -132,7 +131,7 @@ def advances(played: Played) -> Iterator[Operation]:
         ended = min(each.invoked_ns for each in later)
         before = [each.completed_ns for each in calls[:made] if each.completed_ns is not None]
         yield Operation(
-            process=0,
+            process=-number,
             f="advance",
             value={"ms": step.ms},
             outcome=Ok(),

@@ -61,19 +61,22 @@ class Judged:
 
 
 def judge_file(
-    path: str, *, model: str | None, budgets: Budgets, eps_ms: int, grace_ms: int
+    path: str, *, model: str | None, budgets: Budgets, eps_ms: int | None, grace_ms: int
 ) -> Judged:
     """Read a history and judge it; without `model` it is known by its operations.
+
+    Without `eps_ms` the file is believed, and where it says nothing the model's own is taken.
 
     Raises HistoryError for a file that is no history, OSError for one that cannot be read, and
     UnknownModel.
     """
-    claims = ClaimModel(eps_ms=eps_ms, grace_ms=grace_ms)
     if model in {None, "claim"} and Path(path).stat().st_size >= LARGE_BYTES:
-        judged = _streamed(path, claims, budgets)
+        said = eps_ms if eps_ms is not None else _eps_of(path)
+        judged = _streamed(path, _claims(said, grace_ms), budgets)
         if judged is not None:
             return judged
     recording = history.read_any(path)
+    claims = _claims(recording.eps_ms if eps_ms is None else eps_ms, grace_ms)
     operations = recording.operations
     name = model or model_of(operations)
     chosen: Any = {"claim": claims, "register": RegisterModel(), "kv": KeyValueModel()}[name]
@@ -95,6 +98,19 @@ def judge_file(
         mixed=mixed,
         grey=grey_zone(operations, claims) if name == "claim" else None,
     )
+
+
+def _claims(eps_ms: int | None, grace_ms: int) -> ClaimModel:
+    if eps_ms is None:
+        return ClaimModel(grace_ms=grace_ms)
+    return ClaimModel(eps_ms=eps_ms, grace_ms=grace_ms)
+
+
+def _eps_of(path: str) -> int | None:
+    """Answer what a file says of the clock: it says so before its first operation, or not."""
+    reader = history.Reader(path)
+    next(iter(reader), None)
+    return reader.eps_ms
 
 
 def _invalid(verdict: Verdict) -> Verdict:

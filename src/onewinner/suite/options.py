@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onewinner.contract.clauses import Level
 
 BUILT: Final[tuple[Level, ...]] = ("thread", "process")
@@ -34,7 +36,7 @@ class Options:
     holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
     be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
     time-out for what must run. `call_max_s` is the time after which a sequential call counts as
-    hung.
+    hung. `histories` is a folder that exists, in which every history of a race is kept.
     """
 
     level: Level | None = None
@@ -43,6 +45,7 @@ class Options:
     select: tuple[str, ...] = ()
     stop_at_first: bool = False
     call_max_s: float = CALL_MAX_S
+    histories: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,9 @@ from onewinner.contract.clauses import CLAUSES, missing_need
 from onewinner.runner import ChildError, WorkerLost, WorkerPool
 from onewinner.suite import early_clock
 from onewinner.suite.heat import Heat
+from onewinner.suite.kept import Kept
+from onewinner.suite.linearity import model_for
+from onewinner.suite.rulings import DRIFT_MAX_MS
 from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
@@ -180,13 +183,21 @@ class Course:
     """Where races are run: one target, and one pool of workers that is kept from race to race.
 
     Use it as a context manager; leaving it kills the workers and removes what they left in
-    `run_dir`.
+    `run_dir`. Every history is kept in `histories`, where given.
     """
 
-    def __init__(self, target: Target, capabilities: Capabilities, *, run_dir: Path) -> None:
+    def __init__(
+        self,
+        target: Target,
+        capabilities: Capabilities,
+        *,
+        run_dir: Path,
+        histories: Path | None = None,
+    ) -> None:
         self._target = target
         self._capabilities = capabilities
         self._home = run_dir / "races"
+        self._histories = histories
         self._pool: WorkerPool | None = None
         self._size = self._homes = self._runs = 0
 
@@ -231,6 +242,7 @@ class Course:
             budget_s=budget_s,
             seed=seed,
             on_progress=on_progress,
+            kept=self._kept(race),
         )
         failure = self._play(heat, race)
         return [heat.result(clause, failure) for clause in clauses]
@@ -248,6 +260,12 @@ class Course:
             )
         finally:
             shutil.rmtree(home, ignore_errors=True)
+
+    def _kept(self, race: Race) -> Kept | None:
+        if self._histories is None:
+            return None
+        eps_ms = model_for(self._capabilities, DRIFT_MAX_MS).eps_ms
+        return Kept(self._histories, race.name, eps_ms)
 
     def _prefix(self, race: Race) -> str:
         """A name that no run before used: a server remembers, and a pool is kept."""
@@ -308,7 +326,8 @@ def run_race(
     budget_s: float,
     seed: int,
     on_progress: Listener = _silent,
+    histories: Path | None = None,
 ) -> list[CheckResult]:
-    """Run one race on a course of its own; see `Course.run`."""
-    with Course(target, capabilities, run_dir=run_dir) as course:
+    """Run one race on a course of its own; see `Course`."""
+    with Course(target, capabilities, run_dir=run_dir, histories=histories) as course:
         return course.run(race, budget_s=budget_s, seed=seed, on_progress=on_progress)

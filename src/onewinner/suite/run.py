@@ -184,6 +184,7 @@ class Run:
             budget_s=share_s,
             seed=self.seed,
             on_progress=lambda progress: self._tell(check.name, progress.counters),
+            histories=self.options.histories,
         )
         self.done += 1
         self._add(check, tuple(results))

@@ -57,7 +57,7 @@ class Violation:
     `summary` is one sentence of what happened, `happened` the operations with their times, one a
     line, `why` the sentence that says which rule this breaks, `script` a Python program that shows
     it (empty where a race cannot be put into one), `reproduce` the command that runs the check
-    again.
+    again, `history` the file that its whole history was kept in, empty where none was.
     """
 
     clause: str
@@ -66,6 +66,7 @@ class Violation:
     why: str
     script: str = ""
     reproduce: str = ""
+    history: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

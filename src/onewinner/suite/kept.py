@@ -1,0 +1,36 @@
+"""Keeps the histories of races on disk, so that anybody can judge them again.
+
+Only those that the claim model judges: where rows are evicted on purpose it would accuse the store.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onewinner import history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from onewinner.history import Operation
+
+
+class Kept:
+    """The folder into which a race writes each of its histories: `RACE-NUMBER.jsonl`."""
+
+    def __init__(self, folder: Path, race: str, eps_ms: int) -> None:
+        self._eps_ms = eps_ms
+        self._folder = folder
+        self._race = race
+        self._number = 0
+
+    def write(self, operations: Iterable[Operation]) -> Path:
+        """Write one history, and answer where; an older file of that name is overwritten.
+
+        Raises OSError where it cannot be written.
+        """
+        self._number += 1
+        path = self._folder / f"{self._race}-{self._number:04}.jsonl"
+        history.write(path, operations, eps_ms=self._eps_ms)
+        return path
