@@ -158,56 +158,85 @@ class Reader:
         return self._now_ns
 
     def __iter__(self) -> Iterator[Operation]:
-        for number, event in _events(self._path, self.notes):
-            try:
-                kind, process, time_ns = event["type"], event["process"], event["time_ns"]
-            except (KeyError, TypeError):
-                kind = process = time_ns = None
-            if kind not in TYPES or type(time_ns) is not int:
-                _complain(self._name, number, event)
-            if time_ns < self._now_ns:
-                raise HistoryError(
-                    self._name,
-                    number,
-                    f"time_ns {time_ns} is before the line above, {self._now_ns}; "
-                    "write events in the order of their times",
-                )
-            self._now_ns = time_ns
-            if not isinstance(process, int):
-                self._remark(event)
-                continue  # the acts of a nemesis are part of the record, not operations
-            if kind == "invoke":
-                self._invoke(number, event)
-            else:
-                yield self._complete(number, event)
+        scan = json.JSONDecoder().raw_decode
+        calls = self._open
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    text = line.decode()
+                    event, end = scan(text)
+                    kind, process, time_ns = event["type"], event["process"], event["time_ns"]
+                    plain = text[end:] == "\n" and kind in TYPES and type(time_ns) is int
+                except (ValueError, KeyError, TypeError):
+                    plain = False
+                if not plain:  # said elsewhere, for this loop is run millions of times
+                    event = self._looked_at(number, line)
+                    if event is None:
+                        continue
+                    kind, process, time_ns = event["type"], event["process"], event["time_ns"]
+                if time_ns < self._now_ns:
+                    self._backwards(number, time_ns)
+                self._now_ns = time_ns
+                if type(process) is not int:
+                    self._remark(event)
+                elif kind != "invoke":
+                    yield self._complete(number, event)
+                elif process in calls or type(event.get("f")) is not str:
+                    self._refuse(number, event)
+                else:
+                    calls[process] = (number, event)
+        yield from self._left()
+
+    def _left(self) -> Iterator[Operation]:
+        """Yield the calls that never returned."""
         left = list(self._open.values())
         self._open.clear()
         self._now_ns = min([self._now_ns, *(invoke["time_ns"] for _, invoke in left)])
         for _, invoke in left:
             yield _operation(invoke, None)
 
+    def _looked_at(self, number: int, line: bytes) -> Any:
+        """Answer the event of a line that is not written as most are; None where there is none."""
+        if line.isspace():
+            return None
+        try:
+            event = json.loads(line.decode())
+        except ValueError as error:
+            if not line.endswith(b"\n"):
+                self.notes.append(f"line {number} is torn and was left out: its writer was killed")
+                return None
+            why = f"not JSON ({error}); write one event as an object a line"
+            raise HistoryError(self._name, number, why) from error
+        known = isinstance(event, dict) and event.get("type") in TYPES and "process" in event
+        if not known or type(event.get("time_ns")) is not int:
+            _complain(self._name, number, event)
+        return event
+
+    def _backwards(self, number: int, time_ns: int) -> NoReturn:
+        raise HistoryError(
+            self._name,
+            number,
+            f"time_ns {time_ns} is before the line above, {self._now_ns}; "
+            "write events in the order of their times",
+        )
+
+    def _refuse(self, number: int, event: Mapping[str, Any]) -> NoReturn:
+        """Say what is wrong with an invoke."""
+        process, f = event["process"], event.get("f")
+        if not isinstance(f, str):
+            why = f"an invoke names its operation in f, not {f!r}"
+        else:
+            why = (
+                f"process {process} calls {f} while its call of line {self._open[process][0]} "
+                "is open; a process makes one call at a time"
+            )
+        raise HistoryError(self._name, number, why)
+
     def _remark(self, event: Mapping[str, Any]) -> None:
         value = event.get("value")
         if event["process"] == CLOCK and isinstance(value, dict):
             eps_ms = value.get("eps_ms")
             self.eps_ms = eps_ms if type(eps_ms) is int else None
-
-    def _invoke(self, number: int, event: Mapping[str, Any]) -> None:
-        if not isinstance(event.get("f"), str):
-            raise HistoryError(
-                self._name,
-                number,
-                f"an invoke names its operation in f, not {event.get('f')!r}",
-            )
-        process = event["process"]
-        if process in self._open:
-            raise HistoryError(
-                self._name,
-                number,
-                f"process {process} calls {event['f']} while its call of line "
-                f"{self._open[process][0]} is open; a process makes one call at a time",
-            )
-        self._open[process] = (number, event)
 
     def _complete(self, number: int, event: Mapping[str, Any]) -> Operation:
         process = event["process"]
@@ -218,27 +247,6 @@ class Reader:
                 f"process {process} completes {event.get('f')}, which it never invoked",
             )
         return _operation(self._open.pop(process)[1], event)
-
-
-def _events(path: Path, notes: list[str]) -> Iterator[tuple[int, Any]]:
-    decode = json.JSONDecoder().raw_decode
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                text = line.decode()
-                event, end = decode(text)
-                if text[end:].strip():
-                    raise ValueError("there is more on the line")
-            except ValueError as error:
-                if line.isspace():
-                    continue
-                if not line.endswith(b"\n"):
-                    notes.append(f"line {number} is torn and was left out: its writer was killed")
-                    return
-                raise HistoryError(
-                    str(path), number, f"not JSON ({error}); write one event as an object a line"
-                ) from error
-            yield number, event
 
 
 def _complain(name: str, number: int, event: Any) -> NoReturn:
