@@ -126,7 +126,7 @@ def row_cap(operations: Sequence[Operation], *, free: int, cap: int) -> Iterator
             kind="over-cap",
             summary=f"{len(wins)} inserts answered true where the plugin had room for {free}",
             why=f"a plugin holds at most {cap} live rows over all its namespaces",
-            operations=tuple(wins),
+            operations=tuple(sorted(wins, key=_returned)[: free + 1]),
         )
     refused = [each for each in claims if isinstance(each.outcome, Fail)]
     if refused and len(wins) + sum(map(unknown, claims)) < free:
@@ -137,6 +137,10 @@ def row_cap(operations: Sequence[Operation], *, free: int, cap: int) -> Iterator
             why="an insert fails at the cap, and the cap was never reached",
             operations=(*refused[:4], *wins),
         )
+
+
+def _returned(operation: Operation) -> int:
+    return operation.completed_ns or operation.invoked_ns
 
 
 def within_cap(operations: Sequence[Operation], *, cap: int) -> Iterator[Broken]:

@@ -221,7 +221,10 @@ class Heat:
             self._stalls.add(broken.operations[0].extra["round"])
             if len(self._stalls) < _STALLS_TOO_MANY:
                 return
-        self._broken.setdefault(self._clause_of(broken), broken)
+        clause = self._clause_of(broken)
+        known = self._broken.get(clause)
+        if known is None or len(broken.operations) < len(known.operations):
+            self._broken[clause] = broken  # of a block's violations the one that is told fastest
 
     def _clause_of(self, broken: Broken) -> str:
         about = self._ruling.elsewhere.get(broken.kind)
