@@ -255,3 +255,27 @@ def test_claims_survive_the_file(tmp_path):
         assert [e.outcome for e in found if isinstance(e.outcome, Ok)] == [
             e.outcome for e in expected if isinstance(e.outcome, Ok)
         ]
+
+
+class TestNarrowTerminals:
+    def test_lines_of_a_timeline_are_never_broken_in_their_bars(self) -> None:
+        """On 60 columns the call stands under its bar, on 40 the bar is left out."""
+        judged = offline.judge_file(
+            str(Path(__file__).parent / "histories" / "zombie.jsonl"),
+            model=None,
+            budgets=Budgets(),
+            eps_ms=None,
+            grace_ms=0,
+        )
+        wide, narrow, narrower = (
+            render(judged, Terminal(width=width), explain=True).splitlines()
+            for width in (120, 64, 40)
+        )
+        assert any(
+            "|----| claim('k', 'a', ttl_ms=100) -> True" in " ".join(x.split()) for x in wide
+        )
+        assert "    claim('k', 'a', ttl_ms=100) -> True" in narrow
+        assert any(line.endswith("|----|") for line in narrow)
+        assert not any("|" in line for line in narrower)
+        for lines, width in ((narrow, 64), (narrower, 40)):
+            assert all(len(line) <= width for line in lines[:-1])

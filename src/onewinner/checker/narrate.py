@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from onewinner.history import Operation
 
 _BAR: Final = 24
+BAR_AT: Final = 38
+"""The column at which the bar of a timeline's line begins."""
+CALL_AT: Final = BAR_AT + _BAR + 1
+"""The column at which the call stands."""
 _LONGEST: Final = 48
 _REMOVERS: Final = frozenset({"consume", "delete", "clear", "expire", "register"})
 _NAMES: Final = {"register_if_absent": "claim"}

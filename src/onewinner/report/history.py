@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from onewinner.checker.narrate import answer, call, sentence, timeline
+from onewinner.checker.narrate import BAR_AT, CALL_AT, answer, call, sentence, timeline
 from onewinner.report import text
 from onewinner.report.terminal import Terminal
 
@@ -34,10 +34,19 @@ def render(judged: Judged, terminal: Terminal | None = None, *, explain: bool = 
 
 
 def _wrapped(line: str, width: int) -> list[str]:
-    """Timelines keep their columns: only words are broken into lines."""
-    if line.startswith(("  ", "! ")):
+    """Timelines keep their columns as long as they fit; then the call gets a line of its own."""
+    if not line.startswith(("  ", "! ")):
+        return textwrap.wrap(line, width) or [""]
+    if len(line) <= width or not line[:BAR_AT].endswith(" "):
         return [line]
-    return textwrap.wrap(line, width) or [""]
+    head = line[:CALL_AT].rstrip()
+    if len(head) > width:
+        head = line[:BAR_AT].rstrip()
+    indent = "    "
+    return [
+        head,
+        *textwrap.wrap(line[CALL_AT:], width, initial_indent=indent, subsequent_indent=indent),
+    ]
 
 
 def _about(judged: Judged) -> Iterator[str]:
