@@ -101,7 +101,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("-k", dest="select", default="", help="only mutants with this in the name")
     parser.add_argument("--repeat", type=int, default=1, help="times that each mutant is judged")
-    parser.add_argument("--budget", type=float, default=20.0, help="seconds for a mutant")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds for a mutant")
     parser.add_argument(
         "--correct-budget", type=float, default=Options().budget_s, help="seconds for a store"
     )

@@ -424,7 +424,6 @@ class TestRaces:
         ("name", "clause"),
         [
             ("mutant:evicts-after-commit", "EVICT-6"),
-            ("mutant:victim-chosen-before-lock", "EVICT-6"),
             ("mutant:evicts-by-key", "EVICT-6"),
             ("mutant:clear-goes-row-by-row", "DEL-5"),
             ("mutant:entries-not-a-snapshot", "READ-5"),
