@@ -31,6 +31,7 @@ FLOORS: Final[dict[str, int]] = {
     "nemesis": 3,
     "strategies": 3,
     "runner": 4,
+    "schedule": 4,
     "worker": 4,
     "checker": 4,
     "suite": 5,
@@ -47,6 +48,7 @@ FLOORS: Final[dict[str, int]] = {
 APART: Final[tuple[tuple[str, str, str], ...]] = (
     ("runner", "checker", "a checker cannot know how a history was made"),
     ("worker", "checker", "a checker cannot know how a history was made"),
+    ("schedule", "checker", "a checker cannot know how a history was made"),
     ("stores", "model", "the reference stores and the model judge each other"),
     ("stores", "contract.values", "the reference stores and the model judge each other"),
 )

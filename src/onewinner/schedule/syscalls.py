@@ -1,0 +1,184 @@
+"""System calls: their names by number, which of them are points, and what they work on.
+
+The numbers are those of the kernel's tables for x86-64 and aarch64 (asm/unistd_64.h and
+asm-generic/unistd.h); from 424 on all architectures count alike.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+AUDIT_ARCH_X86_64: Final = 0xC000_003E
+AUDIT_ARCH_AARCH64: Final = 0xC000_00B7
+
+_X86_64: Final = """
+read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction
+rt_sigprocmask rt_sigreturn ioctl pread64 pwrite64 readv writev access pipe select sched_yield
+mremap msync mincore madvise shmget shmat shmctl dup dup2 pause nanosleep getitimer alarm
+setitimer getpid sendfile socket connect accept sendto recvfrom sendmsg recvmsg shutdown bind
+listen getsockname getpeername socketpair setsockopt getsockopt clone fork vfork execve exit wait4
+kill uname semget semop semctl shmdt msgget msgsnd msgrcv msgctl fcntl flock fsync fdatasync
+truncate ftruncate getdents getcwd chdir fchdir rename mkdir rmdir creat link unlink symlink
+readlink chmod fchmod chown fchown lchown umask gettimeofday getrlimit getrusage sysinfo times
+ptrace getuid syslog getgid setuid setgid geteuid getegid setpgid getppid getpgrp setsid setreuid
+setregid getgroups setgroups setresuid getresuid setresgid getresgid getpgid setfsuid setfsgid
+getsid capget capset rt_sigpending rt_sigtimedwait rt_sigqueueinfo rt_sigsuspend sigaltstack utime
+mknod uselib personality ustat statfs fstatfs sysfs getpriority setpriority sched_setparam
+sched_getparam sched_setscheduler sched_getscheduler sched_get_priority_max sched_get_priority_min
+sched_rr_get_interval mlock munlock mlockall munlockall vhangup modify_ldt pivot_root _sysctl
+prctl arch_prctl adjtimex setrlimit chroot sync acct settimeofday mount umount2 swapon swapoff
+reboot sethostname setdomainname iopl ioperm create_module init_module delete_module
+get_kernel_syms query_module quotactl nfsservctl getpmsg putpmsg afs_syscall tuxcall security
+gettid readahead setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr
+flistxattr removexattr lremovexattr fremovexattr tkill time futex sched_setaffinity
+sched_getaffinity set_thread_area io_setup io_destroy io_getevents io_submit io_cancel
+get_thread_area lookup_dcookie epoll_create epoll_ctl_old epoll_wait_old remap_file_pages
+getdents64 set_tid_address restart_syscall semtimedop fadvise64 timer_create timer_settime
+timer_gettime timer_getoverrun timer_delete clock_settime clock_gettime clock_getres
+clock_nanosleep exit_group epoll_wait epoll_ctl tgkill utimes vserver mbind set_mempolicy
+get_mempolicy mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr kexec_load
+waitid add_key request_key keyctl ioprio_set ioprio_get inotify_init inotify_add_watch
+inotify_rm_watch migrate_pages openat mkdirat mknodat fchownat futimesat newfstatat unlinkat
+renameat linkat symlinkat readlinkat fchmodat faccessat pselect6 ppoll unshare set_robust_list
+get_robust_list splice tee sync_file_range vmsplice move_pages utimensat epoll_pwait signalfd
+timerfd_create eventfd fallocate timerfd_settime timerfd_gettime accept4 signalfd4 eventfd2
+epoll_create1 dup3 pipe2 inotify_init1 preadv pwritev rt_tgsigqueueinfo perf_event_open recvmmsg
+fanotify_init fanotify_mark prlimit64 name_to_handle_at open_by_handle_at clock_adjtime syncfs
+sendmmsg setns getcpu process_vm_readv process_vm_writev kcmp finit_module sched_setattr
+sched_getattr renameat2 seccomp getrandom memfd_create kexec_file_load bpf execveat userfaultfd
+membarrier mlock2 copy_file_range preadv2 pwritev2 pkey_mprotect pkey_alloc pkey_free statx
+io_pgetevents rseq
+"""
+
+_AARCH64: Final = """
+io_setup io_destroy io_submit io_cancel io_getevents setxattr lsetxattr fsetxattr getxattr
+lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr lremovexattr fremovexattr getcwd
+lookup_dcookie eventfd2 epoll_create1 epoll_ctl epoll_pwait dup dup3 fcntl inotify_init1
+inotify_add_watch inotify_rm_watch ioctl ioprio_set ioprio_get flock mknodat mkdirat unlinkat
+symlinkat linkat renameat umount2 mount pivot_root nfsservctl statfs fstatfs truncate ftruncate
+fallocate faccessat chdir fchdir chroot fchmod fchmodat fchownat fchown openat close vhangup pipe2
+quotactl getdents64 lseek read write readv writev pread64 pwrite64 preadv pwritev sendfile
+pselect6 ppoll signalfd4 vmsplice splice tee readlinkat newfstatat fstat sync fsync fdatasync
+sync_file_range timerfd_create timerfd_settime timerfd_gettime utimensat acct capget capset
+personality exit exit_group waitid set_tid_address unshare futex set_robust_list get_robust_list
+nanosleep getitimer setitimer kexec_load init_module delete_module timer_create timer_gettime
+timer_getoverrun timer_settime timer_delete clock_settime clock_gettime clock_getres
+clock_nanosleep syslog ptrace sched_setparam sched_setscheduler sched_getscheduler sched_getparam
+sched_setaffinity sched_getaffinity sched_yield sched_get_priority_max sched_get_priority_min
+sched_rr_get_interval restart_syscall kill tkill tgkill sigaltstack rt_sigsuspend rt_sigaction
+rt_sigprocmask rt_sigpending rt_sigtimedwait rt_sigqueueinfo rt_sigreturn setpriority getpriority
+reboot setregid setgid setreuid setuid setresuid getresuid setresgid getresgid setfsuid setfsgid
+times setpgid getpgid getsid setsid getgroups setgroups uname sethostname setdomainname getrlimit
+setrlimit getrusage umask prctl getcpu gettimeofday settimeofday adjtimex getpid getppid getuid
+geteuid getgid getegid gettid sysinfo mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify
+mq_getsetattr msgget msgctl msgrcv msgsnd semget semctl semtimedop semop shmget shmctl shmat shmdt
+socket socketpair bind listen accept connect getsockname getpeername sendto recvfrom setsockopt
+getsockopt shutdown sendmsg recvmsg readahead brk munmap mremap add_key request_key keyctl clone
+execve mmap fadvise64 swapon swapoff mprotect msync mlock munlock mlockall munlockall mincore
+madvise remap_file_pages mbind get_mempolicy set_mempolicy migrate_pages move_pages
+rt_tgsigqueueinfo perf_event_open accept4 recvmmsg - - - - - - - - - - - - - - - - wait4 prlimit64
+fanotify_init fanotify_mark name_to_handle_at open_by_handle_at clock_adjtime syncfs setns
+sendmmsg process_vm_readv process_vm_writev kcmp finit_module sched_setattr sched_getattr
+renameat2 seccomp getrandom memfd_create bpf execveat userfaultfd membarrier mlock2
+copy_file_range preadv2 pwritev2 pkey_mprotect pkey_alloc pkey_free statx io_pgetevents rseq
+kexec_file_load
+"""
+
+_FROM_424: Final = """
+pidfd_send_signal io_uring_setup io_uring_enter io_uring_register open_tree move_mount fsopen
+fsconfig fsmount fspick pidfd_open clone3 close_range openat2 pidfd_getfd faccessat2
+process_madvise epoll_pwait2 mount_setattr quotactl_fd landlock_create_ruleset landlock_add_rule
+landlock_restrict_self memfd_secret process_mrelease futex_waitv set_mempolicy_home_node cachestat
+fchmodat2 map_shadow_stack futex_wake futex_wait futex_requeue statmount listmount
+lsm_get_self_attr lsm_set_self_attr lsm_list_modules mseal
+"""
+
+# What is no point, because nobody outside the process can tell whether it was done before or after
+# what a rival does. The list is short on purpose: what is missing here costs a schedule, what is
+# here wrongly hides a race.
+
+# The process's own memory; a write to memory that is shared is no system call anyway.
+_MEMORY: Final = """
+brk mmap munmap mprotect mremap madvise pkey_mprotect membarrier set_mempolicy mbind
+"""
+
+# Its own threads: how many there are and when they run is the runtime's affair, and differs.
+_THREADS: Final = """
+futex futex_wait futex_wake futex_requeue futex_waitv sched_yield clone clone3 set_robust_list
+set_tid_address rseq arch_prctl prctl gettid exit exit_group sched_getaffinity sched_setaffinity
+getcpu
+"""
+
+_SIGNALS: Final = """
+rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack
+tgkill tkill restart_syscall pause alarm setitimer getitimer
+"""
+
+# What was waited for is a system call of its own.
+_WAITING: Final = """
+epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect6
+nanosleep clock_nanosleep wait4 waitid eventfd eventfd2
+"""
+
+# Questions whose answer nobody else can change.
+_ASKING: Final = """
+clock_gettime clock_getres gettimeofday time times getrandom getpid getppid getuid geteuid getgid
+getegid getpgid getpgrp getsid getgroups getrusage getrlimit prlimit64 uname sysinfo
+"""
+
+_NO_POINTS: Final = frozenset((_MEMORY + _THREADS + _SIGNALS + _WAITING + _ASKING).split())
+
+# Where the path stands among the arguments; of two paths the new one, for that is what is claimed.
+_PATH_FIRST: Final = """
+open creat stat lstat access unlink rmdir mkdir mknod readlink truncate chmod chown lchown utime
+utimes execve statfs chdir getxattr lgetxattr setxattr lsetxattr
+"""
+_PATH_SECOND: Final = """
+openat openat2 newfstatat statx faccessat faccessat2 unlinkat mkdirat mknodat readlinkat fchmodat
+fchmodat2 fchownat utimensat futimesat execveat rename link symlink
+"""
+_PATH_PLACES: Final = (
+    dict.fromkeys(_PATH_FIRST.split(), 0)
+    | dict.fromkeys(_PATH_SECOND.split(), 1)
+    | {"symlinkat": 2, "renameat": 3, "renameat2": 3, "linkat": 3}
+)
+
+_DESCRIPTOR_TEXT: Final = """
+read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 close fstat lseek ioctl
+fcntl flock fsync fdatasync ftruncate fallocate fadvise64 getdents getdents64 fchmod fchown fstatfs
+sync_file_range sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg connect accept accept4 shutdown
+setsockopt getsockopt getsockname getpeername io_uring_enter fgetxattr fsetxattr
+"""
+_DESCRIPTOR: Final = frozenset(_DESCRIPTOR_TEXT.split())
+
+READS: Final = frozenset({"read", "readv", "preadv2", "recvfrom"})
+
+
+def _numbered(text: str, first: int = 0) -> dict[int, str]:
+    return {first + place: name for place, name in enumerate(text.split()) if name != "-"}
+
+
+_NAMES: Final = {
+    AUDIT_ARCH_X86_64: _numbered(_X86_64) | _numbered(_FROM_424, 424),
+    AUDIT_ARCH_AARCH64: _numbered(_AARCH64) | _numbered(_FROM_424, 424),
+}
+
+
+def name_of(arch: int, number: int) -> str:
+    """Answer a system call's name; one that is not known is called by its number."""
+    return _NAMES.get(arch, {}).get(number) or f"syscall {number}"
+
+
+def is_point(name: str) -> bool:
+    """Tell whether somebody else could notice when a system call of this name is made."""
+    return name not in _NO_POINTS
+
+
+def path_place(name: str) -> int | None:
+    """Answer which argument is the path that the system call works on, None where it has none."""
+    return _PATH_PLACES.get(name)
+
+
+def has_descriptor(name: str) -> bool:
+    """Tell whether the first argument is a file descriptor that says what is worked on."""
+    return name in _DESCRIPTOR
