@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 20.0
 """How long a call may go on, not counting while it is held, before its command counts as hung."""
 
+STARTUP_S: Final = 60.0
+"""How long the first call may take at least, for the command has to begin as well."""
+
 _DISK_FACTOR: Final = 3
 _SPINS: Final = 200
 _PAUSE_S: Final = 0.00005
@@ -75,7 +78,8 @@ class CommandClaimant:
     A call begins when the command has read its request, and ends when it has written its answer.
     `trace=False` runs it at full speed, and then it cannot be held. Make it and use it in one
     thread: tracing belongs to a thread, and the command dies with the one that started it. A call
-    that hangs for `patience_s` seconds ends with the command (three times as long at a disk).
+    that hangs for `patience_s` seconds ends with the command; the first has a minute at least, and
+    one that waits for a disk three times as long.
 
     Raises PtraceRefused where it shall be traced and cannot be, FileNotFoundError where there is no
     such command.
@@ -94,6 +98,7 @@ class CommandClaimant:
             raise ptrace.PtraceRefused(refusal)
         self.boundary = "syscall" if trace else "none"
         self._patience_ns = int(patience_s * 1e9)
+        self._served = False
         self._stage: Literal["idle", "running", "held"] = "idle"
         self._died: Died | None = None
         self._sleep = Sleep()
@@ -216,6 +221,7 @@ class CommandClaimant:
         line, completed_ns = self._gate.answer or ("", 0)
         if text := self._process.unread():
             return self._die(f"it answered {line!r:.200}, then {text!r:.200}, to one request")
+        self._served = True
         points = tuple(self._gate.points)
         return Returned(outcome_of(line), points, self._invoked_ns, completed_ns)
 
@@ -227,10 +233,13 @@ class CommandClaimant:
     def _overdue(self, *, asleep: bool) -> bool:
         """Tell whether the call has gone on for too long; a disk that stalls is given more."""
         past_ns = monotonic_ns() - self._since_ns
-        if past_ns <= self._patience_ns:
+        patience_ns = self._patience_ns
+        if not self._served:
+            patience_ns = max(patience_ns, int(STARTUP_S * 1e9))
+        if past_ns <= patience_ns:
             return False
         waits = not asleep and "D" in state_letters(self._threads())
-        return not waits or past_ns > _DISK_FACTOR * self._patience_ns
+        return not waits or past_ns > _DISK_FACTOR * patience_ns
 
     def _how_it_hangs(self) -> str:
         seconds = (monotonic_ns() - self._since_ns) / 1e9

@@ -20,8 +20,6 @@ from onewinner.schedule.ptrace import WALL
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_LOOK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
-_ENDED: Final = frozenset({os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED})
 _TAIL_BYTES: Final = 16_384
 _TAIL_LINES: Final = 40
 _END_S: Final = 30.0
@@ -132,11 +130,12 @@ class CommandProcess:
         if self.status is not None:
             return True
         try:
-            found = os.waitid(os.P_PID, self.pid, _LOOK)
+            found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return True
         # Of what is traced the kernel tells stops as well, though they were not asked for.
-        return found is not None and found.si_code in _ENDED
+        ends = {os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED}
+        return found is not None and found.si_code in ends
 
     def how_it_ended(self) -> str:
         """Say how a process ended that was reaped."""

@@ -1,0 +1,54 @@
+"""Run as a program: forbids itself ptrace by seccomp, and says what the kit makes of it."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import platform
+import struct
+import sys
+
+from onewinner.generator import Call
+from onewinner.schedule.command import CommandClaimant
+from onewinner.schedule.ptrace import ptrace_refusal
+
+PTRACE = {"x86_64": 101, "aarch64": 117}
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+LOAD, JUMP_IF_EQUAL, ANSWER = 0x20, 0x15, 0x06
+ALLOW, FAIL = 0x7FFF_0000, 0x0005_0000
+
+
+def forbid_ptrace() -> None:
+    """Let the kernel answer EPERM to ptrace, as container run-times do."""
+    code = b"".join(
+        struct.pack("HBBI", *each)
+        for each in (
+            (LOAD, 0, 0, 0),  # the number of the system call
+            (JUMP_IF_EQUAL, 0, 1, PTRACE[platform.machine()]),
+            (ANSWER, 0, 0, FAIL | errno.EPERM),
+            (ANSWER, 0, 0, ALLOW),
+        )
+    )
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("HP", len(code) // 8, ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
+        PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0
+    ):
+        raise OSError(ctypes.get_errno(), "no seccomp here")
+
+
+def main() -> None:
+    """Print the refusal, and what a claimant without tracing answers."""
+    forbid_ptrace()
+    sys.stdout.write(f"{ptrace_refusal()}\n")
+    echo = ["sh", "-c", "read line; echo true"]
+    claimant = CommandClaimant(echo, trace=False)
+    claimant.begin(Call("register_if_absent", "p", "n", "k", 1))
+    settled = claimant.settle()
+    claimant.close()
+    sys.stdout.write(f"untraced: {type(settled).__name__}\n")
+
+
+if __name__ == "__main__":
+    main()
