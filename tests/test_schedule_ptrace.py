@@ -121,6 +121,35 @@ def crew(programs: Path, tmp_path: Path) -> Iterator[Crew]:
         yield Crew(stack, programs, tmp_path)
 
 
+class Scripted:
+    """A claimant whose calls show the points that are written down for them, the last for ever."""
+
+    boundary = "scripted"
+
+    def __init__(self, calls: list[list[str]], *, wins: bool = True) -> None:
+        self._calls = calls
+        self._wins = wins
+        self._points: tuple[Point, ...] = ()
+        self._hold: int | Point | None = None
+
+    def begin(self, call: Call, hold: int | Point | None = None) -> None:
+        names = self._calls.pop(0) if len(self._calls) > 1 else self._calls[0]
+        self._points = tuple(Point(name, 1) for name in names)
+        self._hold = hold
+
+    def settle(self) -> Settled:
+        for number, point in enumerate(self._points, 1):
+            if self._hold in {number, point}:
+                return Held(point, number)
+        return Returned(Ok(self._wins), self._points, 1, 2)
+
+    def resume(self, hold: int | Point | None = None) -> None:
+        self._hold = hold
+
+    def close(self) -> None:
+        pass
+
+
 class TestSweep:
     @pytest.mark.parametrize("name", RACY)
     def test_a_race_is_found_in_every_sweep(self, crew: Crew, name: str) -> None:
@@ -184,21 +213,31 @@ class TestSweep:
 
     def test_no_point_is_no_pass(self, crew: Crew) -> None:
         """A victim that shows no point was not tried, and that is said."""
-        swept = sweep(*crew.pair("unruly.c"), prefix="s")
-        assert swept.points == ()
-        (only,) = swept.schedules
-        assert only.wrong == "two winners"  # it is no store at all
-        right = Schedule(
-            key="k", held=None, waited=False, victim=Ok(True), rival=Ok(False), points=()
-        )
-        swept = type(swept)(
-            boundary="syscall", schedules=(right,), points=(), steady=True, cut=None
-        )
-        assert swept.verdict == "untested"
+        swept = sweep(Scripted([[]]), Scripted([[]], wins=False), prefix="s")
+        assert (swept.verdict, len(swept.wrong)) == ("untested", 0)
         assert swept.describe() == (
-            "untested at boundary syscall, 1 schedules run, 0 bad; not all there are: "
+            "untested at boundary scripted, 1 schedules run, 0 bad; not all there are: "
             "the victim's call showed no point"
         )
+        swept = sweep(*crew.pair("unruly.c"), prefix="s")
+        assert (swept.points, [each.wrong for each in swept.schedules]) == ((), ["two winners"])
+
+    def test_one_disturbance_is_made_good(self) -> None:
+        """Where a runtime made a system call of its own in one call, all is run again."""
+        calls = [["a", "b"], ["a", "b"], ["a", "gc", "b"], ["a", "b"]]
+        swept = sweep(Scripted(calls), Scripted([[]], wins=False), prefix="s")
+        assert swept.verdict == "passed"
+        assert [each.held and each.held.point.name for each in swept.schedules] == [
+            *("a", "gc", None),
+            *("a", "b", None),
+        ]
+
+    def test_points_that_always_differ_are_no_pass(self) -> None:
+        """A victim whose calls never show the same points was not covered, and that is said."""
+        calls = [["a", str(number)] for number in range(20)]
+        swept = sweep(Scripted(calls), Scripted([[]], wins=False), prefix="s")
+        assert (swept.verdict, len(swept.schedules)) == ("untested", 9)
+        assert swept.describe().endswith("the victim's points differ from call to call")
 
     def test_a_limit_is_no_pass(self, crew: Crew) -> None:
         """A sweep that was cut short does not claim to have covered all."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import select
 from typing import TYPE_CHECKING, Final, Literal
 
 from onewinner.clock import monotonic_ns, sleep
@@ -39,8 +38,9 @@ STARTUP_S: Final = 60.0
 """How long the first call may take at least, for the command has to begin as well."""
 
 _DISK_FACTOR: Final = 3
-_SPINS: Final = 200
-_PAUSE_S: Final = 0.00005
+_EAGER: Final = 100
+_MOMENT_S: Final = 0.00002
+_WHILE_S: Final = 0.0005
 
 
 def request_line(call: Call) -> str:
@@ -256,13 +256,9 @@ class CommandClaimant:
         return self._died
 
     def _pause(self, idle: int) -> None:
-        """Wait a little: at first not at all, for what is awaited mostly takes microseconds."""
-        if idle < _SPINS:
-            return
+        """Wait a moment, or a longer one where nothing has happened for a while.
+
+        Never by spinning: on a busy machine whoever spins gets its turn later than whoever sleeps.
+        """
         self._process.drain_errors()
-        if self._tracer is not None:
-            sleep(_PAUSE_S)
-        else:
-            poll = select.poll()
-            poll.register(self._process.answers, select.POLLIN)
-            poll.poll(1)
+        sleep(_MOMENT_S if idle < _EAGER else _WHILE_S)

@@ -22,6 +22,13 @@ _PASSING: Final = re.compile(
     r"|[0-9A-Fa-f]{8,})(?![A-Za-z0-9])"
 )
 
+# By these a thread wakes another.
+_BELLS: Final = ("anon_inode:[eventfd]", "anon_inode:[eventpoll]")
+
+# No store keeps its rows here, but C libraries and runtimes look here when they see fit: glibc reads
+# /proc/sys/vm/overcommit_memory when it gives memory back, which is once in hundreds of calls.
+_NO_STORE: Final = ("/proc/", "/sys/", "/dev/null", "/dev/random", "/dev/urandom")
+
 
 class Gate:
     """Hears from the tracer what a command does, and knows when that is part of a call.
@@ -35,7 +42,8 @@ class Gate:
         self.points: list[Point] = []
         self.answer: tuple[str, int] | None = None
         self._process = process
-        self._asked, self._answered, self._complained = process.links
+        self._asked, self._answered, complained = process.links
+        self._own = {self._asked, self._answered, complained, *_BELLS}
         self._awaited = False
         self._inside = False
         self._counts: Counter[str] = Counter()
@@ -95,14 +103,8 @@ class Gate:
             self._process.status = status
 
     def _is_own_business(self, target: str) -> bool:
-        """Tell whether only the command and the kit can notice: the protocol, a thread's bell."""
-        return target in {
-            self._asked,
-            self._answered,
-            self._complained,
-            "anon_inode:[eventfd]",
-            "anon_inode:[eventpoll]",
-        }
+        """Tell whether nobody but the command and the kit can notice what is done to a target."""
+        return target in self._own or target.startswith(_NO_STORE)
 
     def _point(self, name: str, target: str) -> Point:
         what = _PASSING.sub("#", self._key.sub("KEY", short_name(target)))

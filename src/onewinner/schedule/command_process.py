@@ -81,11 +81,6 @@ class CommandProcess:
         for ours in (self._requests, answers, errors):
             os.set_blocking(ours, False)
 
-    @property
-    def answers(self) -> int:
-        """The descriptor that becomes readable when there is an answer."""
-        return self._incoming
-
     def send(self, line: str) -> None:
         """Hand a line to the command; what it does not take yet goes with `send_on`."""
         self._outbox += line.encode() + b"\n"

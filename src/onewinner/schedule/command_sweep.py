@@ -25,6 +25,7 @@ POINTS_MAX: Final = 1_000
 BUDGET_S: Final = 60.0
 """How long a sweep may begin further schedules."""
 
+_ATTEMPTS: Final = 3
 _TURNS: Final = 1_000_000
 
 Verdict: TypeAlias = Literal["passed", "failed", "untested"]
@@ -126,27 +127,44 @@ def sweep(
 ) -> Swept:
     """Run every schedule in which the victim is held once, on vacant keys that `prefix` begins.
 
-    Both claim a key of their own first, so that no call swept is the first of its process. A sweep
-    ends early, and says so, where a claimant is gone or its budget is spent.
+    Both claim a key of their own first, so that no call swept is the first of its process. Where
+    the victim's points differ from call to call, because its runtime did something of its own
+    meanwhile, all is run again, up to three times. A sweep ends early, and says so, where a
+    claimant is gone or its budget is spent.
     """
-    until = monotonic_ns() + int(budget_s * 1e9)
-    found: list[Schedule] = []
+    until_ns = monotonic_ns() + int(budget_s * 1e9)
+    schedules: list[Schedule] = []
+    points: tuple[Point, ...] = ()
+    steady = False
     cut = _warm(victim, rival, prefix)
-    while cut is None and (not found or found[-1].held is not None):
-        number = len(found) + 1
-        if number > points_max or monotonic_ns() > until:
-            cut = f"the limit of {points_max} points or {budget_s:g} s was reached"
+    for attempt in range(1, _ATTEMPTS + 1):
+        if steady or cut is not None:
             break
-        found.append(run(victim, rival, f"{prefix}-{number}", number))
-        cut = _gone(found[-1])
-    points = found[-1].points if found and found[-1].held is None else ()
+        found, cut = _once(victim, rival, f"{prefix}-{attempt}", points_max, until_ns)
+        points = found[-1].points if found and found[-1].held is None else ()
+        steady = _are_steady(found, points)
+        schedules += found
+    boundary = victim.boundary
     return Swept(
-        boundary=victim.boundary,
-        schedules=tuple(found),
-        points=points,
-        steady=_are_steady(found, points),
-        cut=cut,
+        boundary=boundary, schedules=tuple(schedules), points=points, steady=steady, cut=cut
     )
+
+
+def _once(
+    victim: Claimant, rival: Claimant, prefix: str, points_max: int, until_ns: int
+) -> tuple[list[Schedule], str | None]:
+    """Hold the victim at one point after the other; answer why that was ended early, if it was."""
+    found: list[Schedule] = []
+    while not found or found[-1].held is not None:
+        number = len(found) + 1
+        if number > points_max:
+            return found, f"no more than {points_max} points are tried"
+        if monotonic_ns() > until_ns:
+            return found, "its time was over"
+        found.append(run(victim, rival, f"{prefix}-{number}", number))
+        if (gone := _gone(found[-1])) is not None:
+            return found, gone
+    return found, None
 
 
 def run(victim: Claimant, rival: Claimant, key: str, hold: int | Point) -> Schedule:
