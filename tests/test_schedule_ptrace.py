@@ -355,6 +355,32 @@ class TestClaimant:
         assert isinstance(returned, Returned)
         assert returned.outcome == Ok(True)
 
+    def test_a_program_that_becomes_another_is_traced_on(self, crew: Crew) -> None:
+        """A thread that calls execve ends the others and takes their place, in its tracer too."""
+        victim = crew.claimant("unruly.c")
+        victim.begin(claim("exec"), Point("execve unruly", 1))
+        assert isinstance(settled(victim), Held)
+        assert victim._tracer is not None
+        assert len(victim._tracer.threads) == 2
+        victim.resume()
+        returned = settled(victim)
+        assert isinstance(returned, Returned)
+        assert returned.outcome == Ok(True)
+        assert len(victim._tracer.threads) == 1
+        victim.begin(claim("signal"), Point("kill", 1))
+        assert isinstance(settled(victim), Held)
+
+    def test_a_closed_claimant_says_so(self, crew: Crew) -> None:
+        """After its end a claimant answers that it is gone, whatever it was doing."""
+        victim = crew.claimant("good.c")
+        victim.begin(claim("k"), 1)
+        assert isinstance(settled(victim), Held)
+        victim.close()
+        victim.resume()
+        assert victim.settle() == Died("it was closed", ())
+        victim.begin(claim("k"))
+        assert victim.settle() == Died("it was closed", ())
+
     def test_what_a_victim_left_running_ends_with_it(self, crew: Crew) -> None:
         """A child that made a session of its own is killed with the victim."""
         victim = crew.claimant("unruly.c")

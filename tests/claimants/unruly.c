@@ -1,5 +1,6 @@
 /* Does what its key says, in the middle of a call: the ways in which a command can go wrong.
  * Serves "claim KEY VALUE" lines; any other key is claimed without a look at anything. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +10,18 @@
 
 static void hear(int number) { (void)number; }
 
+static void *begin_anew(void *program) {
+    execl(program, program, "answer", (char *)0);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     char line[4096];
     signal(SIGUSR1, hear);
+    if (argc == 2 && !strcmp(argv[1], "answer")) {
+        puts("true");
+        fflush(stdout);
+    }
     while (fgets(line, sizeof line, stdin)) {
         char *key = line + strlen("claim ");
         *strchr(key, ' ') = 0;
@@ -26,7 +36,11 @@ int main(int argc, char **argv) {
         else if (!strcmp(key, "signal")) puts(kill(getpid(), SIGUSR1) ? "false" : "true");
         else if (!strcmp(key, "stop")) puts(raise(SIGSTOP) ? "false" : "true");
         else if (!strcmp(key, "shell")) puts(system("test -d /") ? "false" : "true");
-        else if (!strcmp(key, "exec")) execv(argv[0], argv);
+        else if (!strcmp(key, "exec")) {
+            pthread_t thread;
+            pthread_create(&thread, 0, begin_anew, argv[0]);
+            for (;;) {}
+        }
         else if (!strcmp(key, "daemon")) {
             pid_t child = fork();
             if (!child) { setsid(); for (;;) pause(); }

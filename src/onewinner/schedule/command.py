@@ -102,9 +102,9 @@ class CommandClaimant:
         self._stage: Literal["idle", "running", "held"] = "idle"
         self._died: Died | None = None
         self._sleep = Sleep()
+        self._tracer: Tracer | None = None
         self._process = CommandProcess(command, cwd=cwd, env=env)
         self._gate = Gate(self._process)
-        self._tracer: Tracer | None = None
         if trace:
             try:
                 self._tracer = Tracer(self._process.pid, self._gate, from_exec=True)
@@ -160,10 +160,8 @@ class CommandClaimant:
 
     def close(self) -> None:
         """Kill the command and all that it started; more than once does no harm."""
-        traced = []
-        if self._tracer is not None:
-            traced = self._tracer.forget()
-        self._process.end(traced)
+        if self._died is None:
+            self._died = self._end("it was closed")
         self._process.close()
 
     def _check(self, hold: int | Point | None, *, stage: str) -> None:
@@ -198,7 +196,7 @@ class CommandClaimant:
             if busy:
                 self._sleep.forget()
             else:
-                asleep = self._sleep.found(self._threads())
+                asleep = not self._is_held() and self._sleep.found(self._threads())
                 if self._overdue(asleep=asleep):
                     return self._die(self._how_it_hangs())
                 if asleep:
@@ -207,12 +205,15 @@ class CommandClaimant:
         return self._died
 
     def _arrived(self) -> Settled | None:
-        if self._tracer is not None and self._tracer.held is not None:
+        if self._tracer is not None and self._is_held():
             return self._held() if self._tracer.still() else None
         dead = self._process.dead()  # asked first: what it wrote before it died is read below
         if self._gate.take_answer():
             return self._returned()
         return self._die() if dead else None
+
+    def _is_held(self) -> bool:
+        return self._tracer is not None and self._tracer.held is not None
 
     def _held(self) -> Held:
         return Held(self._gate.points[-1], len(self._gate.points))
@@ -250,10 +251,13 @@ class CommandClaimant:
 
     def _die(self, how: str | None = None) -> Died:
         """End the command for good, because of `how`, or because it ended by itself."""
+        self._died = self._end(how)
+        return self._died
+
+    def _end(self, how: str | None) -> Died:
         traced = [] if self._tracer is None else self._tracer.forget()
         self._process.end(traced)
-        self._died = Died(how or self._process.how_it_ended(), self._process.tail())
-        return self._died
+        return Died(how or self._process.how_it_ended(), self._process.tail())
 
     def _pause(self, idle: int) -> None:
         """Wait a moment, or a longer one where nothing has happened for a while.

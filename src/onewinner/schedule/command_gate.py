@@ -25,7 +25,7 @@ _PASSING: Final = re.compile(
 # By these a thread wakes another.
 _BELLS: Final = ("anon_inode:[eventfd]", "anon_inode:[eventpoll]")
 
-# No store keeps its rows here, but C libraries and runtimes look here when they see fit: glibc reads
+# No store keeps its rows here, but runtimes look here when they see fit: glibc, for one, reads
 # /proc/sys/vm/overcommit_memory when it gives memory back, which is once in hundreds of calls.
 _NO_STORE: Final = ("/proc/", "/sys/", "/dev/null", "/dev/random", "/dev/urandom")
 
