@@ -499,3 +499,12 @@ def test_projection_keeps_plugins_apart():
     assert check(history, EXACT).valid is True
     same = op(1, "clear", None, 10, 11, key=None)
     assert check([history[0], same, history[2]], EXACT).valid is False
+
+
+@pytest.mark.parametrize("seed", [15698, 40696, 43123])
+def test_what_long_comparisons_found_stays_found(seed):
+    """A listing that meets a new key after a clear; a value written twice that expires once."""
+    history = claim_history(seed, keys=1 + (seed % 3 == 0), most=6 if seed % 3 == 0 else 7)
+    whole = all(linearizable(part, EXACT) for part in EXACT.partition(history).values())
+    assert check(history, EXACT).valid is whole
+    assert streamed(history) is whole

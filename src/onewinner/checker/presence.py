@@ -172,12 +172,15 @@ class Sweep:
             if not act.optional:
                 self._observe(index, kind, act.value)
             return
+        optional = act.optional
         if kind == EXPIRED:
-            self._open[act.value] = self._open.get(act.value, 0) + 1
-            return
+            if act.value not in self.lenient:
+                self._open[act.value] = self._open.get(act.value, 0) + 1
+                return
+            optional = True  # it may have been the expiry of another write of this value, once
         bit = self._new_bit(index)
-        insort(self._movers, (act.returned_ns, bit, kind, act.value, act.optional))
-        if act.optional:
+        insort(self._movers, (act.returned_ns, bit, kind, act.value, optional))
+        if optional:
             self._optional |= bit
         elif kind == TAKEN:
             self._takes[act.value] = self._takes.get(act.value, 0) | bit
@@ -211,9 +214,9 @@ class Sweep:
 
     def _return(self, index: int, allowance: Allowance) -> bool:
         act = self.acts[index]
-        if act.kind == EXPIRED:
-            return self._end_window(act)
         bit = self._bit_of.pop(index, 0)
+        if act.kind == EXPIRED and not bit:
+            return self._end_window(act)
         if not bit:
             return True  # an observer that was satisfied at once
         met: set[int] = set()
@@ -224,7 +227,7 @@ class Sweep:
             else:
                 waiting.append(config)
         if waiting:
-            if act.optional:
+            if act.optional or act.kind == EXPIRED:
                 met.update(waiting)  # it may never happen: but if it does, then before this
             self._expand(waiting, bit, met, allowance)
         self._forget(act, bit)
@@ -236,24 +239,21 @@ class Sweep:
         if act.kind >= HELD:
             del self._observers[bit]
             return
-        self._movers.remove((act.returned_ns, bit, act.kind, act.value, act.optional))
+        optional = act.optional or act.kind == EXPIRED
+        self._movers.remove((act.returned_ns, bit, act.kind, act.value, optional))
         self._optional &= ~bit
         if act.kind == TAKEN and not act.optional:
             self._takes[act.value] &= ~bit
 
     def _end_window(self, act: Act) -> bool:
-        """Nothing that was written once is still there when the window of its expiry ends.
-
-        What was written more than once may have expired by now, or not: another write may hold it.
-        """
+        """A value that was written once is gone when the window of its expiry ends."""
         value = act.value
         left = self._open[value] - 1
         if left:
             self._open[value] = left
         else:
             del self._open[value]
-        certain = not act.optional and value not in self.lenient
-        kept = set() if certain else self._frontier.copy()
+        kept = self._frontier.copy() if act.optional else set()
         for config in self._frontier:
             if config & _STATE != value:
                 kept.add(config)
@@ -354,6 +354,8 @@ def _moved(kind: int, value: int, state: int, free: bool) -> int:
         return value if free or state == value else -1
     if kind == TAKEN:
         return NO_ROW if state == value else -1
+    if kind == EXPIRED:
+        return OLD_ROW if state == value and free else -1
     if kind == REMOVED:
         return NO_ROW if state != NO_ROW and free else -1
     return NO_ROW if kind == CLEARED and free else -1

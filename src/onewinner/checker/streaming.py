@@ -131,7 +131,7 @@ class ClaimStream:
         self._spaces.setdefault(where[:2], set()).add(where[2])
         for clear in self._clears:
             space = (clear.value.get("plugin"), clear.value.get("namespace"))
-            if space == where[:2] and "projected" not in first.extra:
+            if space == where[:2] and first.f != "clear":
                 act = act_of(clear, key.values)
                 assert act is not None
                 key.waiting.append(act)
