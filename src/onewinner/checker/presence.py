@@ -154,9 +154,13 @@ class Sweep:
             self._next += 1
             self.steps += 1
             index = event & _STATE
-            if event >> _STATE_BITS & 1 == _CALL:
-                self._call(index)
-            elif not self._return(index, allowance):
+            if event >> _STATE_BITS & 1 != _CALL:
+                good = self._return(index, allowance)
+            elif self._bit_of or self._next == total or events[self._next] & _STATE != index:
+                good = self._call(index)
+            else:
+                good = self._at_once(index)
+            if not good:
                 self.failing = index
                 allowance.spend(self.steps - begun, 0)
                 return True
@@ -165,18 +169,18 @@ class Sweep:
         allowance.spend(self.steps - begun, len(self._frontier))
         return self._next >= total
 
-    def _call(self, index: int) -> None:
+    def _call(self, index: int) -> bool:
         act = self.acts[index]
         kind = act.kind
         if kind >= HELD:
             if not act.optional:
                 self._observe(index, kind, act.value)
-            return
+            return True
         optional = act.optional
         if kind == EXPIRED:
             if act.value not in self.lenient:
                 self._open[act.value] = self._open.get(act.value, 0) + 1
-                return
+                return True
             optional = True  # it may have been the expiry of another write of this value, once
         bit = self._new_bit(index)
         insort(self._movers, (act.returned_ns, bit, kind, act.value, optional))
@@ -185,6 +189,25 @@ class Sweep:
         elif kind == TAKEN:
             self._takes[act.value] = self._takes.get(act.value, 0) | bit
             self._seen_coming(act.value)
+        return True
+
+    def _at_once(self, index: int) -> bool:
+        """Take an act that meets no other, its call and its return in one, if it can be."""
+        act = self.acts[index]
+        if act.optional or act.kind == EXPIRED or self._open or len(self._frontier) != 1:
+            return self._call(index)
+        self._next += 1
+        (state,) = self._frontier
+        kind, value = act.kind, act.value
+        if kind in (SEEN, TAKEN):
+            self._seen_coming(value)
+        if kind >= HELD:
+            return _fits(kind, value, state)
+        after = _moved(kind, value, state, state <= OLD_ROW or self._may_go(state, 0))
+        if kind == TAKEN and self._to_come.get(value):
+            return False
+        self._frontier = {after}
+        return after >= 0
 
     def _observe(self, index: int, kind: int, value: int) -> None:
         if kind == SEEN:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import msgspec
+
 from onewinner.contract import ABSENT, Entry
 from onewinner.history.operation import Fail, Info, Ok, Operation, made
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 TYPES: Final = ("invoke", "ok", "fail", "info")
+_NEWLINE: Final = ord("\n")
 CLOCK: Final = "clock"
 """The process whose one event says how far two clocks may be apart."""
 
@@ -158,16 +161,15 @@ class Reader:
         return self._now_ns
 
     def __iter__(self) -> Iterator[Operation]:
-        scan = json.JSONDecoder().raw_decode
+        scan = msgspec.json.Decoder().decode
         calls = self._open
         with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    text = line.decode()
-                    event, end = scan(text)
+                    event = scan(line)
                     kind, process, time_ns = event["type"], event["process"], event["time_ns"]
-                    plain = text[end:] == "\n" and kind in TYPES and type(time_ns) is int
-                except (ValueError, KeyError, TypeError):
+                    plain = line[-1] == _NEWLINE and kind in TYPES and type(time_ns) is int
+                except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
                     plain = False
                 if not plain:  # said elsewhere, for this loop is run millions of times
                     event = self._looked_at(number, line)
