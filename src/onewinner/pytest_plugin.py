@@ -160,7 +160,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _param(check: Check, grouped: bool) -> Any:
     marks = [getattr(pytest.mark, f"onewinner_level_{check.level}")]
-    if check.kind == "race" and grouped:
+    if check.kind in {"race", "sweep"} and grouped:
         # Where xdist keeps a group together the other workers have better to do than wait.
         marks.append(pytest.mark.xdist_group("onewinner-stress"))
     # The random programs exercise so many clauses that naming them would hide the name.

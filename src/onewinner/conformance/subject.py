@@ -111,6 +111,8 @@ class Subject:
         highest: Level = "process" if self.capabilities.scope == "process" else "thread"
         level = self.level or highest
         whole = engine.BUDGET_S[level] if self.budget_s is None else self.budget_s
+        if check.kind == "sweep":
+            return whole * engine.SWEEP_SHARE
         if check.kind != "race":
             return whole * engine.PROGRAM_SHARE
         races = sum(other.kind == "race" for other in checks(level))
@@ -167,7 +169,7 @@ def _turn(check: Check, shared: bool) -> Iterator[None]:
     races. The group is meant to prevent that, but it needs `--dist loadgroup`, and pytest-xdist
     3.8 does not keep groups together under pytest 9.
     """
-    if check.kind != "race" or not shared:
+    if check.kind not in {"race", "sweep"} or not shared:
         yield
         return
     import fcntl

@@ -16,6 +16,7 @@ from onewinner.suite.options import (
     BUDGET_S,
     BUILT,
     PROGRAM_SHARE,
+    SWEEP_SHARE,
     Listener,
     Options,
     Progress,
@@ -35,6 +36,7 @@ __all__ = (
     "BUDGET_S",
     "BUILT",
     "PROGRAM_SHARE",
+    "SWEEP_SHARE",
     "Listener",
     "Options",
     "Progress",
@@ -116,6 +118,16 @@ def run_check(
         race = race_called(check.name)
         return run_race(
             race, target, capabilities, run_dir=Path(run_dir), budget_s=budget_s, seed=seed
+        )
+    if check.kind == "sweep":
+        from onewinner.suite.schedules import PROCESSES, run_schedules
+
+        return run_schedules(
+            target,
+            capabilities,
+            run_dir=Path(run_dir),
+            processes=check.name == PROCESSES,
+            budget_s=budget_s,
         )
     job = host.Job(run_dir=run_dir, budget_s=budget_s, seed=seed)
     return host.run_sequential(check, target, capabilities, job)

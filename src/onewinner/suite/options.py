@@ -20,6 +20,9 @@ BUDGET_S: Final[dict[Level, float]] = {"thread": 14.0, "process": 36.0, "crash":
 PROGRAM_SHARE: Final = 0.3
 """The part of the budget that random programs get; the races share the rest."""
 
+SWEEP_SHARE: Final = 0.12
+"""The part of the budget that each sweep of schedules may take at most."""
+
 CALL_MAX_S: Final = 15.0
 """A sequential call that takes longer hangs: nothing else is at work on its location."""
 

@@ -21,14 +21,15 @@ _SLOW = {"CAP-1": 1, "CAP-2": 1, "CAP-3": 1, "CAP-4": 1}
 class Check:
     """One check: what it is called, the clauses that it can judge, and from which level on it runs.
 
-    `case` is a small directed program, `program` the random programs of the stateful machine, and
-    `race` parallel claimants in threads or processes.
+    `case` is a small directed program, `program` the random programs of the stateful machine,
+    `sweep` all schedules of a few calls under control, and `race` parallel claimants in threads or
+    processes.
     """
 
     name: str
     clauses: tuple[str, ...]
     level: Level
-    kind: Literal["case", "program", "race"]
+    kind: Literal["case", "program", "sweep", "race"]
 
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the store does not declare that this check needs, or None where it applies."""
@@ -38,6 +39,8 @@ class Check:
             return CASES[self.name].missing(capabilities)
         if self.kind == "race":
             return race_called(self.name).missing(capabilities)
+        if self.kind == "sweep" and self.level == "process" and capabilities.scope != "process":
+            return f"{self.name} needs a store that processes can share"
         return missing_need("register_if_absent", capabilities)
 
 
@@ -51,6 +54,7 @@ def race_called(name: str) -> Race:
 @functools.cache
 def all_checks() -> tuple[Check, ...]:
     """Answer every check, the cheapest and most telling first."""
+    from onewinner.suite import schedules
     from onewinner.suite.cases import CASES
     from onewinner.suite.programs import CLAUSES_EXERCISED, NAME
     from onewinner.suite.races import RACES
@@ -59,7 +63,11 @@ def all_checks() -> tuple[Check, ...]:
     in_order = sorted(CASES.values(), key=lambda c: (_SLOW.get(c.clause, 0), order.index(c.clause)))
     cases = [Check(c.name, (c.clause,), c.level, "case") for c in in_order]
     races = [Check(r.name, tuple(r.clauses), r.level, "race") for r in RACES]
-    return (*cases, Check(NAME, CLAUSES_EXERCISED, "thread", "program"), *races)
+    sweeps = [
+        Check(schedules.PROCESSES, schedules.clauses(processes=True), "process", "sweep"),
+        Check(schedules.THREADS, schedules.clauses(processes=False), "thread", "sweep"),
+    ]
+    return (*cases, Check(NAME, CLAUSES_EXERCISED, "thread", "program"), *sweeps, *races)
 
 
 def checks_for(level: Level, capabilities: Capabilities) -> tuple[Check, ...]:

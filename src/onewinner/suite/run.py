@@ -17,9 +17,16 @@ from onewinner.clock import monotonic_ns, wall_ns
 from onewinner.contract.clauses import CLAUSES, Level, by_level
 from onewinner.runner import call_in_child
 from onewinner.suite import host
-from onewinner.suite.options import BUDGET_S, PROGRAM_SHARE, Listener, Options, Progress
+from onewinner.suite.options import (
+    BUDGET_S,
+    PROGRAM_SHARE,
+    SWEEP_SHARE,
+    Listener,
+    Options,
+    Progress,
+)
 from onewinner.suite.registry import Check, checks_for, race_called
-from onewinner.suite.tree import CheckResult, ClauseResult, RunResult, Status
+from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,8 +68,10 @@ class Run:
 
     def run(self) -> None:
         """Run all checks: sequential ones in a child, then the races."""
-        sequential = [check for check in self.checks if check.kind != "race"]
-        self._host(sequential)
+        self._host([check for check in self.checks if check.kind in {"case", "program"}])
+        for check in self.checks:
+            if check.kind == "sweep" and not self._enough():
+                self._sweep(check)
         races = [check for check in self.checks if check.kind == "race"]
         for number, check in enumerate(races):
             if self._enough():
@@ -168,7 +177,23 @@ class Run:
         clauses = check.clauses if check.kind == "case" else check.clauses[:1]
         self._add(check, tuple(host.hung_result(check, clause, why) for clause in clauses))
 
-    # --- races ----------------------------------------------------------------------------------
+    # --- what runs in parallel -------------------------------------------------------------------
+
+    def _sweep(self, check: Check) -> None:
+        from onewinner.suite.schedules import PROCESSES, run_schedules
+
+        self._tell(check.name, {})
+        results = run_schedules(
+            self.target,
+            self.capabilities,
+            run_dir=Path(self.run_dir),
+            processes=check.name == PROCESSES,
+            budget_s=self.budget_s * SWEEP_SHARE,
+            chosen=self.chosen,
+            on_progress=lambda progress: self._tell(check.name, progress.counters),
+        )
+        self.done += 1
+        self._add(check, tuple(results))
 
     def _race(self, check: Check, left: int) -> None:
         from onewinner.suite.races import run_race
@@ -196,6 +221,8 @@ class Run:
         for result in results:
             if result.violation is not None:
                 again = f"{command} -k {result.clause} --seed {self.seed:#x}"
+                if result.violation.reproduce.startswith(REPLAY):
+                    again = result.violation.reproduce  # one schedule, told exactly
                 violation = dataclasses.replace(result.violation, reproduce=again)
                 result = dataclasses.replace(result, violation=violation)  # noqa: PLW2901 - the same result, completed
             self.results.append(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onewinner.contract.clauses import LEVELS
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from onewinner.contract.clauses import Clause, Level
 
 SCHEMA_VERSION = 1
+
+REPLAY: Final = "onewinner replay"
+"""The command that repeats one schedule, with its token behind."""
 
 Evidence: TypeAlias = "Mapping[str, int | float | str]"
 
@@ -108,9 +111,14 @@ class ClauseResult:
 
     @property
     def violation(self) -> Violation | None:
-        """The violation that is told best, if any: by a program, else in the fewest calls."""
+        """The violation that is told best, if any: what can be repeated, else the shortest."""
         seen = [check.violation for check in self.checks if check.violation is not None]
-        return min(seen, key=lambda each: (not each.script, len(each.happened)), default=None)
+        return min(seen, key=_telling, default=None)
+
+
+def _telling(violation: Violation) -> tuple[bool, bool, int]:
+    replayed = violation.reproduce.startswith(REPLAY)
+    return not violation.script, not replayed, len(violation.happened)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ class Recorder:
             answer = act()
         except BaseException as error:
             completed_ns = monotonic_ns()
-            kind, answer = _failure(error)
+            kind, answer = failure(error)
         else:
             completed_ns = monotonic_ns()
             kind = OK
@@ -86,7 +86,8 @@ class Recorder:
         return records
 
 
-def _failure(error: BaseException) -> tuple[int, Any]:
+def failure(error: BaseException) -> tuple[int, Any]:
+    """Answer what an error says of a call: that it had no effect, or nothing certain."""
     if isinstance(error, StoreError) and error.definite:
         return FAIL, (error.code, error.operation, error.message)
     return INFO, f"{type(error).__name__}: {error}"[:500]

@@ -1,0 +1,166 @@
+"""What was wrong with a schedule, and how it is told: who was held where, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from onewinner.contract import ABSENT, Entry
+from onewinner.history import Fail, Ok, Operation
+from onewinner.suite.replay import Token, named
+from onewinner.suite.tree import REPLAY, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.schedule.gate import Boundary
+    from onewinner.schedule.sweep import Ran
+    from onewinner.suite.orders import Judge
+
+_CLAIM: Final = "register_if_absent"
+_REFUSALS: Final = frozenset({"LIMIT_EXCEEDED", "INVALID_INPUT"})
+_LONGEST: Final = 200
+_NAMED_MOST: Final = 6
+_WHY: Final = "no order of these calls, each at one instant, is one that the contract allows"
+
+
+@dataclass(slots=True)
+class Bad:
+    """A schedule that nothing explains. `fatal`: a claimant died, which is no answer at all.
+
+    `vulnerable` are the bad ones of the same sweep, `tried` all of them.
+    """
+
+    ran: Ran
+    summary: str
+    error: bool = False
+    fatal: bool = False
+    vulnerable: list[Ran] = field(default_factory=list)
+    tried: list[Ran] = field(default_factory=list)
+
+    def error_clause(self, *, processes: bool) -> str | None:
+        """Answer the clause about errors where that is what was wrong, else None."""
+        if not self.error:
+            return None
+        return "ERR-3" if processes else "ERR-2"
+
+
+def bad_of(ran: Ran, judge: Judge) -> Bad | None:
+    """Answer what is wrong with a schedule; None where nothing is, or nothing can be said."""
+    if ran.died:
+        who, died = ran.died[0]
+        hung = "did not return" in died.how
+        return Bad(ran, f"p{who}: {died.how}", error=hung, fatal=not hung)
+    if not judge.prepared(ran) or judge.explains(ran):
+        return None
+    met = [each for each in ran.operations if each.extra["phase"] == "meet"]
+    failed = [each for each in ran.operations if _failed(each)]
+    if failed:
+        first = failed[0]
+        return Bad(ran, f"{told(first)} where the contract has no error", error=True)
+    return Bad(ran, _summary(met))
+
+
+def _failed(operation: Operation) -> bool:
+    if isinstance(operation.outcome, Ok) or operation.extra["phase"] == "prepare":
+        return False
+    error = operation.outcome.error if isinstance(operation.outcome, Fail) else None
+    return not (isinstance(error, dict) and error.get("code") in _REFUSALS)
+
+
+def _summary(met: list[Operation]) -> str:
+    claims = [each for each in met if each.f == _CLAIM]
+    keys = {(each.value["namespace"], each.value["key"]) for each in claims}
+    won = [each for each in claims if each.outcome == Ok(True)]
+    if len(claims) == len(met) > 1 and len(keys) == 1:
+        key = claims[0].value["key"]
+        if len(won) > 1:
+            return f"{len(won)} claims of the key {key!r} won"
+        if not won:
+            return f"no claim of the key {key!r} won"
+    return "; ".join(told(each) for each in met) + ": no order explains that"
+
+
+def told(operation: Operation) -> str:
+    """Write a call with its answer."""
+    return f"p{operation.process}: {_call(operation)} -> {_answer(operation)}"
+
+
+def _call(operation: Operation) -> str:
+    value = operation.value
+    shown = [] if value["key"] is None else [repr(value["key"])]
+    if operation.f in {_CLAIM, "register"}:
+        shown.append(repr(value["value"]))
+        shown += [] if value["ttl_ms"] is None else [f"ttl_ms={value['ttl_ms']}"]
+    return f"{operation.f}({', '.join(shown)})"
+
+
+def _answer(operation: Operation) -> str:
+    match operation.outcome:
+        case Ok(result) if result is ABSENT:
+            return "no row"
+        case Ok(result) if isinstance(result, tuple | list):
+            rows = [f"{row.key}: {row.value!r}" for row in result if isinstance(row, Entry)]
+            return "{" + ", ".join(rows) + "}"
+        case Ok(result):
+            return repr(result)[:_LONGEST]
+        case Fail({"code": code, "message": message}):
+            return f"raised {code}: {message}"[:_LONGEST]
+        case other:
+            return f"raised {getattr(other, 'reason', other)}"[:_LONGEST]
+
+
+def violation(bad: Bad, target: str, clause: str, boundary: Boundary, processes: bool) -> Violation:
+    """Put a bad schedule into words, with the token that repeats it."""
+    token = Token(
+        target=target,
+        scenario=bad.ran.scenario.name,
+        boundary=boundary,
+        processes=processes,
+        segments=named(bad.ran),
+    ).text()
+    where = "processes" if processes else "threads"
+    return Violation(
+        clause=clause,
+        summary=f"{bad.summary} ({bad.ran.scenario.name}, {where})",
+        happened=tuple(_story(bad)),
+        why=_WHY,
+        reproduce=f"{REPLAY} {token}",
+    )
+
+
+def _story(bad: Bad) -> Iterator[str]:
+    """Yield the schedule, a line each, and the map of the points at which a rival spoils it."""
+    ran = bad.ran
+    prepared = [each for each in ran.operations if each.extra["phase"] == "prepare"]
+    if len(prepared) <= _NAMED_MOST:
+        yield from (f"first {told(each)}" for each in prepared)
+    met = {each.process: each for each in ran.operations if each.extra["phase"] == "meet"}
+    stopped = set()
+    for stop in ran.stops:
+        stopped.add(stop.who)
+        of = len(ran.points[stop.who])
+        yield (
+            f"p{stop.who}: {_call(met[stop.who])} is held before `{stop.point.name}` "
+            f"(point {stop.number} of {of})"
+        )
+    for who in sorted(met, key=lambda each: (each in stopped, met[each].completed_ns or 0)):
+        waited = " (it had to wait for the other)" if who in ran.waited else ""
+        again = "goes on" if who in stopped else _call(met[who])
+        yield f"p{who}: {again} -> {_answer(met[who])}{waited}"
+    looked = [each for each in ran.operations if each.extra["phase"] == "inspect"]
+    yield from (f"then {told(each)}" for each in looked)
+    yield from _map(bad)
+
+
+def _map(bad: Bad) -> Iterator[str]:
+    """Yield at which points of the victim a rival spoils it."""
+    held = [ran.stops[0] for ran in bad.vulnerable if ran.stops]
+    tried = sum(bool(ran.stops) for ran in bad.tried)
+    if len(held) < 2 or not tried:
+        return
+    ordered = sorted(held, key=lambda stop: stop.number)
+    names = list(dict.fromkeys(stop.point.name for stop in ordered))
+    shown = "; ".join(f"`{name}`" for name in names[:_NAMED_MOST])
+    more = f"; and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""
+    yield f"it goes wrong at {len(held)} of {tried} points: before {shown}{more}"

@@ -1,0 +1,125 @@
+"""Judges one schedule exactly: some order of the calls that met must explain every answer.
+
+The calls are few, so all orders that their intervals permit are tried, with the contract's model.
+Where time is real it is logical here: each write is younger than the one before it, and scenarios
+leave no expiry in doubt.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, Final
+
+from onewinner.history import Fail, Info, Ok
+from onewinner.model import Call, Rules, State, outcomes
+from onewinner.suite.answers import Broken, Raised, agrees, agrees_in_real_time, observe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from onewinner.contract import Capabilities
+    from onewinner.history import Operation
+    from onewinner.schedule.sweep import Ran
+    from onewinner.suite.answers import Observed
+
+_WRITES: Final = frozenset({"register", "register_if_absent"})
+
+
+class Judge:
+    """Judges the schedules of stores with these capabilities."""
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        self._rules = Rules.of(capabilities)
+        self._exact = capabilities.virtual_clock
+        self._unit_ms = capabilities.ttl_unit_ms or 1
+        self._prepared: dict[int, tuple[Sequence[Operation], list[State]]] = {}
+
+    def prepared(self, ran: Ran) -> bool:
+        """Tell whether the preparation went as the contract has it; else nothing can be judged."""
+        return bool(self._before(ran))
+
+    def explains(self, ran: Ran) -> bool:
+        """Tell whether some order of the calls that met explains what was answered and is left."""
+        met = [each for each in ran.operations if each.extra["phase"] == "meet"]
+        looked = [each for each in ran.operations if each.extra["phase"] == "inspect"]
+        states = self._before(ran)
+        return any(
+            self._follow(states, [*order, *looked])
+            for order in permutations(met)
+            if _permitted(order)
+        )
+
+    def _before(self, ran: Ran) -> list[State]:
+        """Answer the states that the preparation may have left; of a shared one it is kept."""
+        steps = [each for each in ran.operations if each.extra["phase"] == "prepare"]
+        if not steps:
+            return [State()]
+        kept = self._prepared.get(id(steps[0]))
+        if kept is None or kept[0][0] is not steps[0]:
+            self._prepared.clear()
+            kept = self._prepared[id(steps[0])] = (steps, self._follow([State()], steps))
+        return kept[1]
+
+    def _follow(self, states: Iterable[State], operations: Sequence[Operation]) -> list[State]:
+        """Answer the states after these operations, as far as their answers agree."""
+        reached = list(states)
+        now = 0
+        for operation in operations:
+            told: int = operation.extra["now"]
+            now = told if self._exact else max(told, now + (operation.f in _WRITES))
+            reached = [after for state in reached for after in self._step(state, operation, now)]
+            if not reached:
+                return []
+        return reached
+
+    def _step(self, state: State, operation: Operation, now: int) -> Iterator[State]:
+        value = operation.value
+        opening = Call(
+            f="open",
+            plugin=value["plugin"],
+            namespace=value["namespace"],
+            max_entries=value["max_entries"],
+        )
+        opened = outcomes(self._rules, state, opening, now)[0][1]
+        if operation.f == "open":
+            if isinstance(operation.outcome, Ok):
+                yield opened
+            return
+        call = Call(
+            f=operation.f,
+            plugin=value["plugin"],
+            namespace=value["namespace"],
+            key=value["key"],
+            value=value["value"] if operation.f in _WRITES else None,
+            ttl_ms=value["ttl_ms"],
+        )
+        seen = observed(operation)
+        for answer, after in outcomes(self._rules, opened, call, now):
+            if self._agrees(answer, seen):
+                yield after
+
+    def _agrees(self, answer: Any, seen: Observed) -> bool:
+        if self._exact:
+            return agrees(answer, seen)
+        return agrees_in_real_time(answer, seen, self._unit_ms)
+
+
+def observed(operation: Operation) -> Observed:
+    """Answer what was seen of an operation, in the words that the model's answers are held to."""
+    match operation.outcome:
+        case Ok(result):
+            listed = list(result) if operation.f == "entries" else result
+            return observe(operation.f, lambda: listed)[0]
+        case Fail({"code": code, "operation": name, "message": message}):
+            return Raised(code, name, message)
+        case Fail(other) | Info(other):
+            return Broken(f"raised {other}")
+
+
+def _permitted(order: Sequence[Operation]) -> bool:
+    """Tell whether no operation stands before one that had returned before it was called."""
+    for index, later in enumerate(order):
+        for earlier in order[:index]:
+            if later.completed_ns is not None and later.completed_ns < earlier.invoked_ns:
+                return False
+    return True
