@@ -103,19 +103,21 @@ class TestCommands:
     @pytest.mark.parametrize("command", commands("onewinner"))
     def test_a_command_that_is_shown_is_understood(self, command: str) -> None:
         """The command line understands every command that README shows."""
-        from onewinner.cli import _parser
+        from onewinner.cli import COMMANDS
+        from onewinner.command_line import parser_for
 
-        assert _parser().parse_args(shlex.split(command)[1:])
+        assert parser_for(COMMANDS).parse_args(shlex.split(command)[1:])
 
     def test_every_option_that_is_described_exists(self) -> None:
         """The command line understands every option that README describes."""
-        from onewinner.cli import _parser
+        from onewinner.cli import COMMANDS
+        from onewinner.command_line import parser_for
 
         values = {"N": "7", "CLAUSE": "TTL", "FILE": "result", "URL": "redis://localhost"}
         shown = ", ".join(first_column("Option")).replace("`", "").split(", ")
         for option in shown:
             words = [values.get(word, word) for word in option.split()]
-            assert _parser().parse_args(["verify", "sqlite", *words])
+            assert parser_for(COMMANDS).parse_args(["verify", "sqlite", *words])
 
 
 class TestFailure:

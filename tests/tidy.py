@@ -38,6 +38,7 @@ FLOORS: Final[dict[str, int]] = {
     "report": 6,
     "arguments": 0,
     "cli": 7,
+    "command_line": 7,
     "pytest_plugin": 7,
     "conformance": 7,
     "__main__": 7,
@@ -53,7 +54,9 @@ APART: Final[tuple[tuple[str, str, str], ...]] = (
     ("stores", "contract.values", "the reference stores and the model judge each other"),
 )
 
-PRINTERS: Final = frozenset({"onewinner.cli", "onewinner.__main__", "onewinner.report.console"})
+PRINTERS: Final = frozenset(
+    {"onewinner.cli", "onewinner.command_line", "onewinner.__main__", "onewinner.report.console"}
+)
 EMPTY_NAMES: Final = frozenset(
     {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
 )

@@ -50,3 +50,10 @@ def asked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return parsed
+
+
+def count(given: str) -> int:
+    """Answer a number of times, at least 1; raises ValueError."""
+    if not given.isdecimal() or int(given) < 1:
+        raise ValueError(f"{given!r} is no number of times; write a whole number from 1 on")
+    return int(given)
