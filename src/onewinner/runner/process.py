@@ -17,6 +17,7 @@ import multiprocess
 from multiprocess.reduction import ForkingPickler
 
 from onewinner.clock import monotonic_ns
+from onewinner.runner import guardian
 from onewinner.worker import child
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ STARTUP_S: Final = 60.0
 DISK_FACTOR: Final = 3
 """How many times its patience a child is given while it waits for a disk."""
 
-_LOOK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
+_CAN_LOOK: Final = hasattr(os, "waitid")  # macOS has it from Python 3.13 on
+_LOOK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT if _CAN_LOOK else 0
 _STACKS_S: Final = 0.5
 _TAIL_BYTES: Final = 16_384
 _TAIL_LINES: Final = 40
@@ -43,7 +45,8 @@ class Child:
     """One child process: its messages, what it prints, and its certain end.
 
     Use it as a context manager; leaving the context kills whatever is left of the child's process
-    group. On Linux a child also dies when the *thread* that started it ends. With `takes_orders`
+    group. Where the kit itself is killed, its guard does that (`guardian`). On Linux a child also
+    dies when the *thread* that started it ends. With `takes_orders`
     the function is called as `function(send, receive, *args)`, and gets what `tell` is given.
 
     Raises ChildError where `function` or an argument cannot be carried to another process.
@@ -60,6 +63,7 @@ class Child:
         self.name = name
         self.hello = False
         self.open = True
+        self._reaped = False
         self._frames = child.FrameBuffer()
         self._tail = bytearray()
         self._outbox = bytearray()
@@ -83,6 +87,7 @@ class Child:
                 if theirs is not None:
                     theirs.close()
         self.pid: int = self._process.pid
+        guardian.entrust_group(self.pid)
         for ours in (self._replies, self._noise, self._orders):
             if ours is not None:
                 os.set_blocking(ours.fileno(), False)
@@ -132,11 +137,22 @@ class Child:
         return tuple(text.splitlines()[-_TAIL_LINES:])
 
     def dead(self) -> bool:
-        """Tell whether the process has ended, without taking its id out of use."""
-        try:
-            return os.waitid(os.P_PID, self.pid, _LOOK) is not None
-        except ChildProcessError:  # reaped already
-            return True
+        """Tell whether the process has ended, without taking its id out of use.
+
+        Where a system cannot look without reaping, what is left of the group is killed at once.
+        """
+        if _CAN_LOOK:
+            try:
+                return os.waitid(os.P_PID, self.pid, _LOOK) is not None
+            except ChildProcessError:  # reaped already
+                return True
+        if self._process.is_alive():
+            return False
+        if not self._reaped:
+            self._reaped = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        return True
 
     def waits_for_disk(self) -> bool:
         """Tell whether a thread of the child is stuck in the kernel, as on a disk that stalls.
@@ -179,16 +195,24 @@ class Child:
         try:
             self.kill()
         finally:
+            guardian.release_group(self.pid)
             self._close_pipes()
             self._process.close()
 
     def _signal(self, number: signal.Signals, *, group: bool) -> None:
-        try:
-            os.waitid(os.P_PID, self.pid, _LOOK)
-        except ChildProcessError:  # reaped: the id may belong to somebody else by now
+        if self._out_of_use():  # reaped: the id may belong to somebody else by now
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             (os.killpg if group else os.kill)(self.pid, number)
+
+    def _out_of_use(self) -> bool:
+        if not _CAN_LOOK:
+            return self.dead()
+        try:
+            os.waitid(os.P_PID, self.pid, _LOOK)
+        except ChildProcessError:
+            return True
+        return False
 
     def _close_pipes(self) -> None:
         for ours in (self._replies, self._noise, self._orders):

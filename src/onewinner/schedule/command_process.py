@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.clock import monotonic_ns, sleep
+from onewinner.runner import guardian
 from onewinner.schedule.ptrace import WALL
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class CommandProcess:
         try:
             self.links = tuple(map(_link, (reading, writing, complaining)))
             self.pid = _spawn(command, cwd, environment, (reading, writing, complaining))
+            guardian.entrust_group(self.pid)
         except BaseException:
             self._close()
             raise
@@ -159,6 +161,7 @@ class CommandProcess:
         until = monotonic_ns() + int(_END_S * 1e9)
         while self._reap(left) and monotonic_ns() < until:
             sleep(0.0002)
+        guardian.release_group(self.pid)
 
     def _reap(self, left: dict[int, int]) -> bool:
         """Reap what has ended, of the group and of the threads in `left`; tell if more is there.
