@@ -44,6 +44,8 @@ def render(result: RunResult, terminal: Terminal | None = None) -> str:
         if clause.status in (Status.FAIL, Status.ERROR, Status.UNTESTED):
             page.failure(clause, result)
     page.line()
+    for note in result.notes:
+        page.line(f"Note: {note}", "yellow")
     good = result.exit_code is ExitCode.CONFORMS
     # In a file the verdict is one line that can be searched for; a terminal would cut its words.
     whole = not page.terminal.live

@@ -40,6 +40,7 @@ def as_dict(result: RunResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "cores": result.cores,
         "versions": dict(result.versions),
+        "notes": list(result.notes),
         "capabilities": _plain(result.capabilities),
         "stopped_early": result.stopped_early,
         "interrupted": result.interrupted,

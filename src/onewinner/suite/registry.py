@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from onewinner.contract.clauses import CLAUSES, LEVELS, missing_need
+from onewinner.schedule.asleep import cannot_tell_who_sleeps
 
 if TYPE_CHECKING:
     from onewinner.contract import Capabilities
@@ -41,6 +42,8 @@ class Check:
             return race_called(self.name).missing(capabilities)
         if self.kind == "sweep" and self.level == "process" and capabilities.scope != "process":
             return f"{self.name} needs a store that processes can share"
+        if self.kind == "sweep" and (refusal := cannot_tell_who_sleeps()) is not None:
+            return refusal
         return missing_need("register_if_absent", capabilities)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from onewinner.clock import monotonic_ns, wall_ns
 from onewinner.contract.clauses import CLAUSES, Level, by_level
 from onewinner.runner import call_in_child
+from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.suite import host
 from onewinner.suite.options import (
     BUDGET_S,
@@ -29,7 +30,7 @@ from onewinner.suite.registry import Check, checks_for, race_called
 from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
@@ -89,10 +90,9 @@ class Run:
             budget_s=self.budget_s,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=self._elapsed_s(),
-            cores=len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1,
+            cores=_cores(),
             versions=_versions(),
+            notes=tuple(_notes()),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
         )
@@ -273,6 +273,16 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _notes() -> Iterator[str]:
+    """Yield what this machine does not allow, and what that costs."""
+    refusal = cannot_tell_who_sleeps()
+    if _cores() == 1:
+        control = "the controlled schedules do not depend on it" if refusal is None else "use two"
+        yield f"one processor: claimants take turns, and races see far less than on two; {control}"
+    if refusal is not None:
+        yield f"{refusal}; random programs and races were judged without them"
 
 
 def _versions() -> dict[str, str]:

@@ -18,6 +18,7 @@ from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
+from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Stage
@@ -329,10 +330,13 @@ class Replayed:
 def replayed(target: Target, token: Token, times: int) -> Replayed:
     """Run a schedule again, each time on a fresh store with a fresh crew.
 
-    Raises TokenError where the target has no such scenario, TargetError where it cannot be had.
+    Raises TokenError where the target has no such scenario or nothing can be held here, TargetError
+    where it cannot be had.
     """
     from onewinner.suite.engine import probe
 
+    if (refusal := cannot_tell_who_sleeps()) is not None:
+        raise TokenError(refusal)
     wrong = unreached = 0
     shown: Violation | None = None
     with scratch_directory() as run_dir:

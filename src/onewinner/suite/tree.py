@@ -126,7 +126,7 @@ class RunResult:
     """One run of the gate against one target.
 
     `whole` is False where only some clauses were asked for, or the run stopped at a violation: then
-    nothing is said about a level.
+    nothing is said about a level. `notes` say what this machine did not allow.
     """
 
     target: str
@@ -139,6 +139,7 @@ class RunResult:
     seconds: float
     cores: int
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
     stopped_early: bool = False
     whole: bool = True
     interrupted: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import sys
 import threading
 from functools import partial
@@ -128,24 +129,25 @@ def _processors() -> tuple[int, ...]:
 
 
 def _in_threads(clients: list[Client]) -> None:
-    errors: list[BaseException] = []
+    """Run clients on threads; raises what one of them raises at once, for others wait for it."""
+    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
     def guarded(client: Client) -> None:
         try:
             client.run()
         except BaseException as error:
-            errors.append(error)
+            ended.put(error)
+        else:
+            ended.put(None)
 
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    threads = [threading.Thread(target=guarded, args=(client,)) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for client in clients:
+        threading.Thread(target=guarded, args=(client,), daemon=True).start()
+    for _ in clients:
+        if (error := ended.get()) is not None:
+            raise error
     sys.setswitchinterval(before)
-    if errors:
-        raise errors[0]
 
 
 class Client:
