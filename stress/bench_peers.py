@@ -212,10 +212,10 @@ def table(cells: dict[tuple[str, str], Cell]) -> str:
     return "\n".join(lines)
 
 
-def described(bench: Bench, options: argparse.Namespace) -> str:
+def described(bench: Bench, repeats: int, limit_s: float) -> str:
     """Say what was run, on what, and what each tool was given."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    command = f"python stress/bench_peers.py --repeats {options.repeats} --limit {options.limit:g}"
+    command = f"python stress/bench_peers.py --repeats {repeats} --limit {limit_s:g}"
     machine = f"{cores} cores ({platform.machine()}), Python {platform.python_version()}"
     lines = [
         f"Measured with `{command}` on {machine}; a correct store was tried once.",
@@ -230,6 +230,13 @@ def described(bench: Bench, options: argparse.Namespace) -> str:
         *(f"| {bug.name} | {bug.what} |" for bug in BUGS.values()),
     ]
     return "\n".join(lines)
+
+
+def write(path: Path, text: str) -> None:
+    """Put a text between the marks of a document."""
+    before, _, rest = path.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 def wrong(cells: dict[tuple[str, str], Cell]) -> list[str]:
@@ -274,12 +281,10 @@ def main() -> int:
                     if not repeat or not (bug.correct or cell.broken):
                         bench.attempt(peer, bug, options.limit, cell)
                     print(f"{bug.name}, {peer.name}: {cell.row()}", file=sys.stderr, flush=True)
-        text = f"{described(bench, options)}\n\n{table(cells)}"
+            text = f"{described(bench, repeat + 1, options.limit)}\n\n{table(cells)}"
+            if options.write is not None:  # whoever has to stop it keeps the repeats that are done
+                write(options.write, text)
     print(text)
-    if options.write is not None:
-        before, _, rest = options.write.read_text("utf-8").partition(BEGIN)
-        _, _, after = rest.partition(END)
-        options.write.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
     named = wrong(cells)
     print("\n".join(named))
     return 1 if named else 0
