@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.xdist_group("onewinner-stress")  # one race at a time
 FAR = 1_100
 """More descriptors than select(2) can name."""
 

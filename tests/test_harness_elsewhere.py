@@ -21,6 +21,7 @@ from onewinner.suite.tree import ExitCode
 if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
 
+pytestmark = pytest.mark.xdist_group("onewinner-stress")  # one race at a time
 HERE = Path(__file__).parent
 CONSUMERS = ("verify", "sqlite", "-k", "DEL-4", "--quiet", "--budget", "1s")
 
@@ -155,3 +156,22 @@ def test_where_linux_is_missed_a_replay_says_why_it_cannot_be() -> None:
     done = onewinner_after("pass", "replay", token, PYTHONPATH=str(HERE / "elsewhere"))
     assert done.returncode == ExitCode.USAGE
     assert "schedules cannot be controlled here" in done.stderr
+
+
+def test_where_linux_is_missed_a_command_answers_and_its_end_is_told() -> None:
+    """A command is run without being held: its answer arrives, and so does how it ended."""
+    program = (
+        "from onewinner.generator import Call\n"
+        "from onewinner.schedule.command import CommandClaimant\n"
+        "claim = Call('register_if_absent', 'p', 'n', 'k', 1)\n"
+        "for script in ('read line; echo true; read line', 'exit 3'):\n"
+        "    claimant = CommandClaimant(['sh', '-c', script], trace=False)\n"
+        "    claimant.begin(claim)\n"
+        "    print(claimant.settle())\n"
+        "    claimant.close()\n"
+    )
+    done = python(program, PYTHONPATH=str(HERE / "elsewhere"))
+    assert done.returncode == 0, done.stderr
+    answered, ended = done.stdout.splitlines()
+    assert "Ok(result=True)" in answered
+    assert "it ended with exit code 3" in ended

@@ -84,7 +84,7 @@ class Guardian:
         ]
         words = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid())]
         try:
-            self.pid = os.posix_spawn(
+            pid = os.posix_spawn(
                 sys.executable, words, os.environ, file_actions=actions, setpgroup=0
             )
         except BaseException:
@@ -93,7 +93,7 @@ class Guardian:
         finally:
             os.close(reading)
             os.close(null)
-        self._input = writing
+        self._input, self.pid = writing, pid
 
     def forget(self) -> None:
         """Begin anew in a process that was forked: the guard is its parent's."""

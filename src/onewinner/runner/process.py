@@ -79,15 +79,15 @@ class Child:
         )
         try:
             self._process.start()
+            guardian.entrust_group(self._process.pid)
         except BaseException:
-            self._close_pipes()
+            self._close_pipes()  # a child that did start ends when it cannot say so
             raise
         finally:
             for theirs in (replies, noise, orders):
                 if theirs is not None:
                     theirs.close()
         self.pid: int = self._process.pid
-        guardian.entrust_group(self.pid)
         for ours in (self._replies, self._noise, self._orders):
             if ours is not None:
                 os.set_blocking(ours.fileno(), False)

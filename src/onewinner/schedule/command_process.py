@@ -126,6 +126,8 @@ class CommandProcess:
         """Tell whether the process has ended, without taking its id out of use."""
         if self.status is not None:
             return True
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return self._reaped()
         try:
             found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
@@ -133,6 +135,15 @@ class CommandProcess:
         # Of what is traced the kernel tells stops as well, though they were not asked for.
         ends = {os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED}
         return found is not None and found.si_code in ends
+
+    def _reaped(self) -> bool:
+        """Reap the process if it has ended, and kill at once what is left of its group."""
+        with contextlib.suppress(ChildProcessError):
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = status
+                self._kill_group()
+        return self.status is not None
 
     def how_it_ended(self) -> str:
         """Say how a process ended that was reaped."""
@@ -150,8 +161,7 @@ class CommandProcess:
         process can be hit.
         """
         if self.status is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self._kill_group()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
         left = {tid: pid for pid, tid in traced}
@@ -162,6 +172,10 @@ class CommandProcess:
         while self._reap(left) and monotonic_ns() < until:
             sleep(0.0002)
         guardian.release_group(self.pid)
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def _reap(self, left: dict[int, int]) -> bool:
         """Reap what has ended, of the group and of the threads in `left`; tell if more is there.
