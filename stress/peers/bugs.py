@@ -11,6 +11,7 @@ import json
 import threading
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -127,19 +128,26 @@ class Field:
 class OneLineStore:
     """A dictionary, asked and then set; no call between the two lets the interpreter switch."""
 
-    def __init__(self, rows: dict[str, Any]) -> None:
+    def __init__(self, rows: dict[str, str]) -> None:
         self.rows = rows
 
     def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
         """Look, then write."""
+        text = json.dumps(value)
         if key in self.rows:
             return False
-        self.rows[key] = value
+        self.rows[key] = text
         return True
 
     def lookup(self, key: str) -> Any:
         """Answer the value."""
-        return self.rows.get(key, ABSENT)
+        text = self.rows.get(key)
+        return ABSENT if text is None else json.loads(text)
+
+
+def file_name(*words: str) -> str:
+    """Answer a name for any words, whatever characters they have."""
+    return sha256(json.dumps(words).encode()).hexdigest()
 
 
 class FileStore:
@@ -151,7 +159,7 @@ class FileStore:
 
     def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
         """Look whether there is a file, then make it."""
-        path = self.directory / key.encode().hex()
+        path = self.directory / file_name(key)
         if path.exists():
             return False
         with path.open("w", encoding="utf-8") as file:
@@ -161,7 +169,7 @@ class FileStore:
     def lookup(self, key: str) -> Any:
         """Answer the value; a file that is being written has none yet."""
         try:
-            return json.loads((self.directory / key.encode().hex()).read_text("utf-8") or "null")
+            return json.loads((self.directory / file_name(key)).read_text("utf-8") or "null")
         except FileNotFoundError:
             return ABSENT
 
@@ -188,7 +196,7 @@ class FileBackend(_Backend):
 
     def open(self, plugin_id: str, namespace: str, **_: Any) -> FileStore:
         """Answer a namespace."""
-        return FileStore(Path(self.location) / f"{plugin_id.encode().hex()}.{namespace}")
+        return FileStore(Path(self.location) / file_name(plugin_id, namespace))
 
 
 class OneLineBackend(_Backend):
