@@ -6,6 +6,7 @@ a factory that has no such text (a function given to the pytest door) is carried
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from dataclasses import dataclass
@@ -40,6 +41,14 @@ class Target:
     name: str
     given: Connect | None = None
     location: str | None = None
+
+    def load(self) -> None:
+        """Import what the first connection would, so that it is no slower than those that follow.
+
+        What is wrong with the target is left for `connect` to say.
+        """
+        with contextlib.suppress(Exception):
+            self.given or resolve(self.name)
 
     def connect(self, location: str, clock: Clock) -> Backend:
         """Call the factory and hold what it answers against the interface.

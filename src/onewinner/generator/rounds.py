@@ -16,6 +16,8 @@ ROOMY: Final = 1_000
 """`max_entries` of a namespace in which nobody shall be evicted."""
 
 _PAGE_ROWS: Final = 300
+_FRESH_EVERY: Final = 8
+_FRESH_AT: Final = 3  # odd, so that it is a cold one
 
 
 class Call(NamedTuple):
@@ -50,8 +52,9 @@ class Round:
     `prepare` is done by the leader (client 0) alone; the volley's clients then start from one
     agreed instant, each making its own calls in order; when all are done the leader alone makes
     the calls of `inspect`. `cold`: every client connects anew before the volley. `fresh`: the round
-    has a location of its own that does not exist yet, and an `open` in the volley connects to it.
-    `facts` are what a judge has to know.
+    has a location of its own that does not exist yet; an `open` at the head of the volley connects
+    to it, and without one the leader makes it before the others connect. `facts` are what a judge
+    has to know.
     """
 
     volley: tuple[tuple[Call, ...], ...]
@@ -89,7 +92,7 @@ class Sheet:
         self.number = number
         self.random = Random(f"{shape.seed}/{kind}/{number}")
         self._stem = f"{shape.prefix}-{kind}-{number}"
-        self._values = 0
+        self._values = self._temperatures = 0
 
     def plugin(self, page: int | str) -> str:
         """Name a plugin of this block."""
@@ -147,8 +150,17 @@ class Sheet:
         return self.shape.ttl_unit_ms or 1
 
     def cold(self) -> bool:
-        """Decide whether a round starts on new connections."""
-        return self.random.random() < 0.2
+        """Decide whether the next round starts on new connections: every second one does.
+
+        The first statement on a new connection is slow, and its window wide; but what shows only on
+        warm connections must not be missed either.
+        """
+        self._temperatures += 1
+        return self._temperatures % 2 == 1
+
+    def fresh(self) -> bool:
+        """Decide whether the last round asked about, a cold one, has a new database as well."""
+        return self._temperatures % _FRESH_EVERY == _FRESH_AT
 
     def look(self, plugin: str, namespace: str, keys: Sequence[str]) -> tuple[Call, ...]:
         """Read the rows by what the store declares: all at once, else one by one, else not."""

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
     from onewinner.generator.rounds import Sheet
 
-MANY_AT: Final = 1
+MANY_AT: Final = 2
 """Blocks whose number leaves this rest are those in which many keys are claimed a round."""
 
+_FIRST: Final = ((1, 4), (75, 25))
+_FIRST_BLOCKS: Final = 2
 _FEW: Final = ((1, 4, 16), (30, 40, 30))
 _MANY: Final = ((160, 288), (50, 50))
 MANY_EVERY: Final = 3
@@ -41,16 +43,21 @@ def claims(sheet: Sheet, rounds: int) -> Iterator[Round]:
 
     In two blocks of three they claim few keys a round and meet at nearly each. In the third they
     claim many: they drift apart, but a bug that shows only at a close meeting gets more of them,
-    for less time goes by with the last client of a round claiming alone.
+    for less time goes by with the last client of a round claiming alone. The first blocks are short,
+    for most bugs show at once; their connections are as new as the block.
     """
     looked: list[str] = []
     few = sheet.number % MANY_EVERY != MANY_AT
-    for index, page, size, last in sheet.pages(rounds, *(_FEW if few else _MANY)):
+    first = sheet.number < _FIRST_BLOCKS
+    sizes = _FIRST if first else _FEW if few else _MANY
+    for index, page, size, last in sheet.pages(rounds, *sizes):
         plugin, space = sheet.plugin(page), "n"
         keys = [f"k{index}-{number}" for number in range(size)]
-        looked += keys
+        cold = few and not first and sheet.cold()
+        fresh = cold and sheet.fresh()
+        looked += [] if fresh else keys
         inspect = sheet.look_up(plugin, space, keys) if few else ()
-        if last:
+        if last and not fresh:
             if few or sheet.random.random() < 0.5:
                 inspect += sheet.look(plugin, space, looked)
             looked = []
@@ -64,7 +71,8 @@ def claims(sheet: Sheet, rounds: int) -> Iterator[Round]:
             prepare=tuple(planted),
             volley=_all_claim(sheet, plugin, space, keys),
             inspect=inspect,
-            cold=few and sheet.cold(),
+            cold=cold,
+            fresh=fresh,
         )
 
 
@@ -128,6 +136,7 @@ def _reclaim(sheet: Sheet, plugin: str, spaces: list[str]) -> Round:
         volley=volley,
         inspect=tuple(call for space in spaces for call in look(plugin, space, ["k"])),
         cold=sheet.cold(),
+        fresh=sheet.fresh(),
     )
 
 

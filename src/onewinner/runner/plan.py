@@ -149,8 +149,9 @@ class Plan:
 
     def _calls(self, client: int) -> Iterator[Call]:
         yield orders.CONNECT
-        for part in self._parts(client):
-            if part.cold and part.place is None and not self.block.shared_handle:
+        for index, part in enumerate(self._parts(client)):
+            anew = part.cold and (index > 0 or part.place is not None) and not part.opens
+            if anew and not self.block.shared_handle:
                 yield orders.CONNECT
             yield from (step for step in part.prepare if isinstance(step, Call))
             yield from part.volley

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _HARD_FACTOR: Final = 4.0
 _HARD_LEAST_S: Final = 10.0
 _BLOCK_S: Final = 0.3
-_ROUNDS_FIRST: Final = 6
+_ROUNDS_FIRST: Final = 2
 _COLD_BLOCKS: Final = 4
 _AHEAD: Final = 2
 _STALLS_TOO_MANY: Final = 3
@@ -83,6 +83,8 @@ class Heat:
         self._undecided: set[int] = set()
         self._keys = self._keys_undecided = 0
         self._broken: dict[str, Broken] = {}
+        self._hits: dict[str, set[tuple[object, ...]]] = {}
+        self._racing_ns = self._found_ns = 0
         self._stalls: set[int] = set()
         self._stumble = ""
 
@@ -96,6 +98,7 @@ class Heat:
         if failure:
             return failure
         number, rounds = 0, _ROUNDS_FIRST
+        self._racing_ns = monotonic_ns()
         while pool.under_way or not self._over():
             # The first block is judged at once, for most bugs show in it; later ones are played
             # while the one before is judged.
@@ -203,6 +206,7 @@ class Heat:
         """Answer the clause; what a ruling has told in many calls is shown by the checker's few."""
         clause = self._clause_of(broken)
         known = self._broken.get(clause)
+        self._hit(clause, broken)
         if known is None:
             self._broken[clause] = broken
         elif len(known.operations) > len(broken.operations):
@@ -223,8 +227,22 @@ class Heat:
                 return
         clause = self._clause_of(broken)
         known = self._broken.get(clause)
+        self._hit(clause, broken)
         if known is None or len(broken.operations) < len(known.operations):
             self._broken[clause] = broken  # of a block's violations the one that is told fastest
+
+    def _hit(self, clause: str, broken: Broken) -> None:
+        """Count the round, which is one key of one volley, in which something was wrong."""
+        self._found_ns = self._found_ns or monotonic_ns()
+        first = broken.operations[0]
+        value = first.value
+        where = (first.extra.get("round"), value["plugin"], value["namespace"], value["key"])
+        self._hits.setdefault(clause, set()).add(where)
+
+    @property
+    def found_ms(self) -> float | None:
+        """How long after the start of the first block the first violation was known, if any."""
+        return (self._found_ns - self._racing_ns) / 1e6 if self._found_ns else None
 
     def _clause_of(self, broken: Broken) -> str:
         about = self._ruling.elsewhere.get(broken.kind)
@@ -322,4 +340,4 @@ def reproduce(target: Target, clause: str, seed: int) -> str:
 def _next_rounds(played: int, seconds: float) -> int:
     """Answer how many rounds fit into a block: long enough to be worth it, short enough to stop."""
     wanted = int(max(played, 1) * _BLOCK_S / max(seconds, 0.001))
-    return max(1, min(wanted, _ROUNDS_MOST, played * 3 + 1))
+    return max(1, min(wanted, _ROUNDS_MOST, played * 2 + 1))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LINE: Final = 8  # integers of eight bytes in a cache line of 64
-_GO, _START, _QUIT, _EPOCH, _FINISHED = (number * _LINE for number in range(5))
-_SHARED: Final = 5
+_GO, _START, _QUIT, _EPOCH, _FINISHED, _MADE = (number * _LINE for number in range(6))
+_SHARED: Final = 6
 _PER_CLIENT: Final = 3
 
 _SPIN_NS: Final = 1_000_000
@@ -105,6 +105,14 @@ class Board:
         A worker may have no client in that block; its own would else write over those of others.
         """
         self.await_cells((_FINISHED,), first - 1, spin=False)
+
+    def made(self, serial: int) -> None:
+        """Tell the others that the location of round `serial` is there."""
+        self.cells[_MADE] = serial
+
+    def await_made(self, serial: int, *, spin: bool) -> None:
+        """Wait until the leader has made the location of round `serial`."""
+        self.await_cells((_MADE,), serial, spin=spin)
 
     def end(self, serial: int) -> None:
         """Tell the others that round `serial` and all after it will not be."""

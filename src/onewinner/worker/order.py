@@ -26,6 +26,11 @@ class Part(NamedTuple):
     cold: bool
     place: str | None
 
+    @property
+    def opens(self) -> bool:
+        """Whether the volley itself connects to the place."""
+        return bool(self.volley) and self.volley[0].f == "open"
+
 
 class Segment(NamedTuple):
     """What one client did in one phase of a round, both counted from 0.

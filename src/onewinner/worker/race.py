@@ -68,6 +68,7 @@ class Bench:
         self._target = target
         self._processors = _processors()
         self._keeper: Handles | None = None
+        target.load()
 
     def carry_out(self, order: Order) -> Reply:
         """Let this worker's clients do their part of a block, each on a thread of its own."""
@@ -183,15 +184,27 @@ class Client:
         home = self._order.location
         self._connect(0)
         for index, part in enumerate(self._parts):
-            if part.place is not None:
+            cold = part.cold and not self._order.shared_handle
+            if cold and (index or part.place is not None):  # a block begins on new connections
                 self.handles.close(part.place)
-            elif part.cold and not self._order.shared_handle:
-                self.handles.close()
-                self._connect(index)
+                if not part.opens:
+                    self._connect_anew(index, part)
             if not (self._lead(index, part) if self.number == 0 else self._follow(index, part)):
                 return
-            if part.place is not None:
+            if cold and part.place is not None:
                 self.handles.close(home)
+
+    def _connect_anew(self, index: int, part: Part) -> None:
+        """Connect; a place that does not exist yet is made by the leader, and by nobody beside it.
+
+        Stores that cannot be made by several at once are judged where that is what it is about.
+        """
+        serial = self._order.serial + index
+        if part.place is not None and self.number:
+            self._board.await_made(serial, spin=self._order.spin)
+        self._connect(index)
+        if part.place is not None and self.number == 0:
+            self._board.made(serial)
 
     def _connect(self, index: int) -> None:
         self._enter(index, "connect")
@@ -277,7 +290,7 @@ class Client:
 
     def _bind(self, part: Part) -> list[Prepared]:
         prepare = self._recorder.prepare
-        if part.place is not None:  # nothing is open before the volley opens it
+        if part.opens:  # nothing is open before the volley opens it
             return [prepare(call, partial(self._open_and_act, call)) for call in part.volley]
         return [prepare(call, self._act(call)) for call in part.volley]
 
