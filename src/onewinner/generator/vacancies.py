@@ -43,8 +43,8 @@ def claims(sheet: Sheet, rounds: int) -> Iterator[Round]:
 
     In two blocks of three they claim few keys a round and meet at nearly each. In the third they
     claim many: they drift apart, but a bug that shows only at a close meeting gets more of them,
-    for less time goes by with the last client of a round claiming alone. The first blocks are short,
-    for most bugs show at once; their connections are as new as the block.
+    for less time goes by with the last client of a round claiming alone. The first blocks are
+    short, for most bugs show at once; their connections are as new as the block.
     """
     looked: list[str] = []
     few = sheet.number % MANY_EVERY != MANY_AT

@@ -46,6 +46,8 @@ def render(result: RunResult, terminal: Terminal | None = None) -> str:
     page.line()
     for note in result.notes:
         page.line(f"Note: {note}", "yellow")
+    for line in verdict.calibration(result):
+        page.line(line)
     good = result.exit_code is ExitCode.CONFORMS
     # In a file the verdict is one line that can be searched for; a terminal would cut its words.
     whole = not page.terminal.live

@@ -12,7 +12,7 @@ from onewinner.suite.tree import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from onewinner.contract.clauses import Clause
-    from onewinner.suite.tree import CheckResult, ClauseResult, RunResult, Violation
+    from onewinner.suite.tree import Canary, CheckResult, ClauseResult, RunResult, Violation
 
 
 def dumps(result: RunResult) -> str:
@@ -44,7 +44,20 @@ def as_dict(result: RunResult) -> dict[str, Any]:
         "capabilities": _plain(result.capabilities),
         "stopped_early": result.stopped_early,
         "interrupted": result.interrupted,
+        "canaries": [_canary(canary) for canary in result.canaries],
         "clauses": [_clause(clause, result) for clause in result.clauses],
+    }
+
+
+def _canary(canary: Canary) -> dict[str, Any]:
+    return {
+        "name": canary.name,
+        "level": canary.level,
+        "easiest": canary.easiest,
+        "found_ms": None if canary.found_ms is None else round(canary.found_ms, 3),
+        "rounds": canary.rounds,
+        "seconds": round(canary.seconds, 3),
+        "reason": text.shorten(canary.reason, at_most=text.PROSE_BYTES),
     }
 
 

@@ -16,6 +16,7 @@ LINE_BYTES: Final = 1_000
 PROSE_BYTES: Final = 4_000
 LINES: Final = 60
 _MEETINGS: Final = ("contested", "overlap")
+_STRESS: Final = "stress"
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
@@ -74,7 +75,7 @@ def evidence_line(found: Mapping[str, int | float | str], *, at_most: int | None
     """
     if at_most is not None:
         facts = [fact for fact in found.items() if fact[1] != 0]
-        facts.sort(key=lambda fact: not any(word in fact[0] for word in _MEETINGS))
+        facts.sort(key=_importance)
         found = dict(facts[:at_most])
     words = []
     for name, value in found.items():
@@ -82,6 +83,11 @@ def evidence_line(found: Mapping[str, int | float | str], *, at_most: int | None
         word = f"{label} {value}" if isinstance(value, str) else f"{_number(value)} {label}"
         words.append(printable(shorten(word, at_most=60), keep=""))
     return ", ".join(words)
+
+
+def _importance(fact: tuple[str, int | float | str]) -> int:
+    """Answer 0 for what a race adds up to, 1 for how often clients met, 2 for the rest."""
+    return 0 if fact[0] == _STRESS else 1 if any(word in fact[0] for word in _MEETINGS) else 2
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from onewinner.contract.clauses import by_level
 from onewinner.report import text
-from onewinner.suite.tree import ExitCode, Status
+from onewinner.suite.tree import ExitCode, Status, rule_of_three
 
 if TYPE_CHECKING:
     from onewinner.suite.tree import ClauseResult, RunResult, Violation
@@ -65,7 +65,20 @@ def evidence(clause: ClauseResult) -> dict[str, int | float | str]:
                 total[name] = value
             else:
                 total[name] = max(before, value) if name in _NOT_ADDED else before + value
+    rounds = total.get("stress rounds", 0)
+    if clause.status is Status.PASS and isinstance(rounds, int) and rounds:
+        total["stress"] = rule_of_three(rounds)
     return total
+
+
+def calibration(result: RunResult) -> list[str]:
+    """Answer what stands beside the verdict of the races: what this machine was shown to see."""
+    lines = []
+    if result.canaries:
+        told = "; ".join(canary.told for canary in result.canaries)
+        cores = text.count(result.cores, "core")
+        lines.append(f"Canaries, races that are certainly there, on this machine ({cores}): {told}")
+    return lines
 
 
 def reproduce(result: RunResult, clause: str, violation: Violation | None = None) -> str:

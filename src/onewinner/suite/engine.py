@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
     from onewinner.contract.clauses import Level
+    from onewinner.suite.races import Race
     from onewinner.suite.tree import CheckResult, RunResult
 
 __all__ = (
@@ -116,9 +117,12 @@ def run_check(
         from onewinner.suite.races import run_race
 
         race = race_called(check.name)
-        return run_race(
+        results = run_race(
             race, target, capabilities, run_dir=Path(run_dir), budget_s=budget_s, seed=seed
         )
+        if not race.stress:
+            return results
+        return [_confirmed(result, race, target, capabilities, run_dir) for result in results]
     if check.kind == "sweep":
         from onewinner.suite.schedules import PROCESSES, run_schedules
 
@@ -131,6 +135,15 @@ def run_check(
         )
     job = host.Job(run_dir=run_dir, budget_s=budget_s, seed=seed)
     return host.run_sequential(check, target, capabilities, job)
+
+
+def _confirmed(
+    result: CheckResult, race: Race, target: Target, capabilities: Capabilities, run_dir: str
+) -> CheckResult:
+    from onewinner.suite.witness import confirmed
+
+    processes = race.level == "process"
+    return confirmed(result, (), target, capabilities, run_dir=Path(run_dir), processes=processes)
 
 
 def _probe(target: Target, run_dir: str) -> host.Probed:

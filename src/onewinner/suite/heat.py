@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,10 +11,12 @@ from onewinner.checker.campaign import UNDECIDED
 from onewinner.checker.contention import Contention
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES
+from onewinner.generator.vacancies import MANY_EVERY
 from onewinner.history import Ok
 from onewinner.runner import Block
 from onewinner.suite.engine import Progress
 from onewinner.suite.linearity import history_of, judged, model_for, of_one_location
+from onewinner.suite.processors import processors
 from onewinner.suite.rulings import (
     DRIFT_MAX_MS,
     RULINGS,
@@ -22,7 +24,7 @@ from onewinner.suite.rulings import (
     happened,
     sound_rounds,
 )
-from onewinner.suite.tree import CheckResult, Status, Violation
+from onewinner.suite.tree import CheckResult, Status, Violation, rule_of_three
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,16 +99,19 @@ class Heat:
         failure = self._alone(pool)
         if failure:
             return failure
-        number, rounds = 0, _ROUNDS_FIRST
+        number, playing = 0, deque[int]()
+        pace: dict[int, int] = {}  # blocks of many keys a round and of few go their own pace
         self._racing_ns = monotonic_ns()
         while pool.under_way or not self._over():
             # The first block is judged at once, for most bugs show in it; later ones are played
             # while the one before is judged.
             while pool.under_way < max(1, min(number, _AHEAD)) and not self._over():
-                pool.start(self._block(number, rounds))
+                pool.start(self._block(number, pace.get(number % MANY_EVERY, _ROUNDS_FIRST)))
+                playing.append(number)
                 number += 1
             played = pool.finish()
-            rounds = _next_rounds(len(played.played), played.seconds)
+            again = playing.popleft() % MANY_EVERY
+            pace[again] = _next_rounds(len(played.played), played.seconds)
             self._judge(played)
             self._report()
         return ""
@@ -286,10 +291,18 @@ class Heat:
             clause=clause,
             status=status,
             reason=reason,
-            evidence=self._counts(),
+            evidence={**self._stress(clause, status), **self._counts()},
             violation=violation,
             seconds=(monotonic_ns() - self._created) / 1e9,
         )
+
+    def _stress(self, clause: str, status: Status) -> dict[str, int | str]:
+        """Say how often it went wrong; a round is one contested key (or namespace)."""
+        wrong = len(self._hits.get(clause, ()))
+        rounds = max(self._evidence(), wrong)
+        if status is Status.PASS:
+            return {"stress": rule_of_three(rounds), "stress rounds": rounds}
+        return {"stress": f"wrong in {wrong:,} of {rounds:,} rounds", "stress rounds": rounds}
 
     def _counts(self) -> dict[str, int | float | str]:
         return {
@@ -316,7 +329,7 @@ class Heat:
         where = "in different processes " if self._race.level == "process" else ""
         return (
             f"clients {where}met at {self._evidence()} keys in {self._elapsed_s():.1f} s on "
-            f"{os.cpu_count()} cores; {self._floor} are needed{unjudged}: give it a larger budget "
+            f"{processors()} cores; {self._floor} are needed{unjudged}: give it a larger budget "
             f"or a less busy machine"
         )
 

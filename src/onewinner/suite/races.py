@@ -76,6 +76,11 @@ class Race:
     floor: int = 100
     modes: tuple[Mode, ...] = field(default=_ON_THREADS)
 
+    @property
+    def stress(self) -> bool:
+        """Whether it lives on luck: all do but the one that interrupts calls on purpose."""
+        return self.kind != early_clock.NAME
+
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the race lacks to be run against a store, None if nothing."""
         if self.level == "process" and capabilities.scope != "process":

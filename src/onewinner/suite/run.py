@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import os
 import platform
 import shlex
 import sqlite3
@@ -26,6 +25,7 @@ from onewinner.suite.options import (
     Options,
     Progress,
 )
+from onewinner.suite.processors import processors
 from onewinner.suite.registry import Check, checks_for, race_called
 from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
     from onewinner.runner import Ended
+    from onewinner.suite.races import Course, Race
+    from onewinner.suite.tree import Canary
 
 _DEATHS_MAX = 3
 
@@ -66,6 +68,7 @@ class Run:
         self.done = 0
         self.checks = [c for c in checks_for(level, capabilities) if chosen & set(c.clauses)]
         self.stopped = False
+        self.canaries: tuple[Canary, ...] = ()
 
     def run(self) -> None:
         """Run all checks: sequential ones in a child, then the races."""
@@ -74,10 +77,9 @@ class Run:
             if check.kind == "sweep" and not self._enough():
                 self._sweep(check)
         races = [check for check in self.checks if check.kind == "race"]
-        for number, check in enumerate(races):
-            if self._enough():
-                return
-            self._race(check, len(races) - number)
+        if races and not self._enough():
+            self._calibrate(races)
+            self._race_all(races)
 
     def tree(self) -> RunResult:
         """Answer what was found as the one value that reports are written from."""
@@ -90,11 +92,12 @@ class Run:
             budget_s=self.budget_s,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=self._elapsed_s(),
-            cores=_cores(),
+            cores=processors(),
             versions=_versions(),
             notes=tuple(_notes()),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
+            canaries=self.canaries,
         )
 
     def _clause_results(self) -> list[ClauseResult]:
@@ -195,24 +198,59 @@ class Run:
         self.done += 1
         self._add(check, tuple(results))
 
-    def _race(self, check: Check, left: int) -> None:
-        from onewinner.suite.races import run_race
+    def _calibrate(self, races: list[Check]) -> None:
+        from onewinner.suite.canaries import calibrate
 
-        spare_s = self.budget_s - self._elapsed_s()
-        share_s = max(spare_s / left, 0.2)
-        self._tell(check.name, {})
-        results = run_race(
-            race_called(check.name),
+        self._tell("canaries", {})
+        stress = [race for race in (race_called(check.name) for check in races) if race.stress]
+        levels = {race.level for race in stress}
+        self.canaries = calibrate(Path(self.run_dir), levels, seed=self.seed)
+
+    def _race_all(self, races: list[Check]) -> None:
+        """Race on one course, for it takes seconds to start a pool of workers."""
+        from onewinner.suite.races import Course
+
+        with Course(
             self.target,
             self.capabilities,
             run_dir=Path(self.run_dir),
+            histories=self.options.histories,
+        ) as course:
+            for number, check in enumerate(races):
+                if self._enough():
+                    return
+                self._race(course, check, len(races) - number)
+
+    def _race(self, course: Course, check: Check, left: int) -> None:
+        race = race_called(check.name)
+        spare_s = self.budget_s - self._elapsed_s()
+        share_s = max(spare_s / left, 0.2)
+        self._tell(check.name, {})
+        results = course.run(
+            race,
             budget_s=share_s,
             seed=self.seed,
             on_progress=lambda progress: self._tell(check.name, progress.counters),
-            histories=self.options.histories,
         )
         self.done += 1
-        self._add(check, tuple(results))
+        self._add(check, tuple(self._weighed(race, result) for result in results))
+
+    def _weighed(self, race: Race, result: CheckResult) -> CheckResult:
+        """Answer a race's result with its witness, and as it stands on this machine."""
+        from onewinner.suite.canaries import calibrated, left_to_control
+        from onewinner.suite.witness import confirmed
+
+        if not race.stress:
+            return result
+        shown = confirmed(
+            result,
+            self.results,
+            self.target,
+            self.capabilities,
+            run_dir=Path(self.run_dir),
+            processes=race.level == "process",
+        )
+        return left_to_control(calibrated(shown, race.level, self.canaries), self.results)
 
     # --- plumbing -------------------------------------------------------------------------------
 
@@ -269,16 +307,10 @@ def _as_plain(capabilities: Capabilities) -> dict[str, Any]:
     return plain
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _notes() -> Iterator[str]:
     """Yield what this machine does not allow, and what that costs."""
     refusal = cannot_tell_who_sleeps()
-    if _cores() == 1:
+    if processors() == 1:
         control = "the controlled schedules do not depend on it" if refusal is None else "use two"
         yield f"one processor: claimants take turns, and races see far less than on two; {control}"
     if refusal is not None:

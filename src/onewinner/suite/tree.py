@@ -41,6 +41,15 @@ class Status(enum.IntEnum):
         return "n/a" if self is Status.NA else self.name.lower()
 
 
+def rule_of_three(rounds: int) -> str:
+    """Say what it means that nothing was wrong in so many rounds.
+
+    Were a round wrong with a chance of 3/R or more, R rounds would all be right in less than 5 % of
+    all cases. That holds for rounds like these, on this machine.
+    """
+    return f"0 in {rounds:,} rounds, so below {min(300 / max(rounds, 1), 100):.2g} % at 95 %"
+
+
 class ExitCode(enum.IntEnum):
     """What the command answers to the shell; pytest's numbers where the meaning is the same."""
 
@@ -122,9 +131,35 @@ def _telling(violation: Violation) -> tuple[bool, bool, int]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A race that is certainly there, run on this machine, and how soon it was found.
+
+    `found_ms` is None where it was not found in `rounds` (contested keys) and `seconds`; `reason`
+    says why it could not be raced, if so. Where not even the `easiest` of a level was found, a pass
+    of that level's races says nothing.
+    """
+
+    name: str
+    level: Level
+    easiest: bool
+    found_ms: float | None
+    rounds: int
+    seconds: float
+    reason: str = ""
+
+    @property
+    def told(self) -> str:
+        """What came of it in a few words."""
+        if self.found_ms is None:
+            return f"{self.name}: not found in {self.seconds:.1f} s"
+        return f"{self.name}: {self.found_ms:.3g} ms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """One run of the gate against one target.
 
+    `canaries` are races that are certainly there, run before those of the target.
     `whole` is False where only some clauses were asked for, or the run stopped at a violation: then
     nothing is said about a level. `notes` say what this machine did not allow.
     """
@@ -143,6 +178,7 @@ class RunResult:
     stopped_early: bool = False
     whole: bool = True
     interrupted: bool = False
+    canaries: tuple[Canary, ...] = ()
 
     @property
     def status(self) -> Status:

@@ -1,0 +1,131 @@
+"""A witness: what luck showed once, shown again under control, every time.
+
+A race that was lost is found again today and not tomorrow. So the scenarios of the same clause are
+swept for a schedule that breaks it; where there is one, its token is what is handed on. Where there
+is none the violation stands all the same, and is called stochastic, with its rate.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from onewinner.clock import monotonic_ns
+from onewinner.runner import ChildError
+from onewinner.schedule.scenarios import scenarios
+from onewinner.suite.held import bad_of, violation
+from onewinner.suite.orders import Judge
+from onewinner.suite.schedules import Sweeps, crew_for
+from onewinner.suite.tree import REPLAY, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from onewinner.adapters.targets import Target
+    from onewinner.contract import Capabilities
+    from onewinner.schedule.gate import Boundary
+    from onewinner.schedule.scenarios import Scenario
+    from onewinner.schedule.sweep import Ran, Stage
+    from onewinner.suite.tree import CheckResult, Violation
+
+BUDGET_S: Final = 2.0
+"""How long schedules are looked through for one violation."""
+
+_BOUNDARIES: Final[tuple[Boundary, ...]] = ("sql", "line")
+_ERRORS: Final = frozenset({"ERR-2", "ERR-3"})
+
+
+def confirmed(
+    result: CheckResult,
+    earlier: Iterable[CheckResult],
+    target: Target,
+    capabilities: Capabilities,
+    *,
+    run_dir: Path,
+    processes: bool,
+    budget_s: float = BUDGET_S,
+) -> CheckResult:
+    """Answer the result of a race with a witness for its violation, or with its rate.
+
+    What the sweeps have found `earlier` about the same clause is the witness; else one is looked
+    for. A result without violation is answered as it is.
+    """
+    if result.status is not Status.FAIL or result.violation is None:
+        return result
+    known = (each.violation for each in earlier if each.clause == result.clause)
+    found = next((v for v in known if v is not None and v.reproduce.startswith(REPLAY)), None)
+    if found is None:
+        found = witness(
+            result.clause,
+            target,
+            capabilities,
+            run_dir=run_dir,
+            processes=processes,
+            budget_s=budget_s,
+        )
+    rate, seen = result.evidence["stress"], result.violation
+    if found is None:
+        summary = f"{seen.summary} (stochastic, {rate}: no schedule that was tried shows it)"
+        return replace(result, violation=replace(seen, summary=summary))
+    summary = f"{seen.summary} ({rate}); under control each time: {found.summary}"
+    return replace(result, violation=replace(found, summary=summary, history=seen.history))
+
+
+def witness(
+    clause: str,
+    target: Target,
+    capabilities: Capabilities,
+    *,
+    run_dir: Path,
+    processes: bool,
+    budget_s: float = BUDGET_S,
+) -> Violation | None:
+    """Answer a violation of `clause` by one schedule, with its token; None where none is found.
+
+    Statements are tried first, then lines of Python, with one preemption.
+    """
+    chosen = [
+        each
+        for each in scenarios(capabilities)
+        if _may_show(each, clause, processes=processes)
+        and not (each.fresh and target.location is not None)
+    ]
+    if not chosen:
+        return None
+    home = run_dir / "witness"
+    home.mkdir()
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        try:
+            crew, clock = crew_for(stack, target, capabilities, home, processes=processes)
+            sweeps = Sweeps(target, capabilities, home, processes, frozenset({clause}))
+            judge = Judge(capabilities)
+            over_ns = monotonic_ns() + int(budget_s * 1e9)
+            for boundary in _BOUNDARIES:
+                for scenario in chosen:
+                    stage = sweeps.stage(crew, clock, scenario, boundary)
+                    for ran in _schedules(stage, over_ns):
+                        if ran.died:
+                            return None
+                        bad = bad_of(ran, judge)
+                        if bad is None:
+                            continue
+                        about = bad.error_clause(processes=processes)
+                        if clause == (about or scenario.clause(processes=processes)):
+                            return violation(bad, target.name, clause, boundary, processes)
+        except (ChildError, RuntimeError):
+            return None  # the race has its violation; a crew that cannot start adds nothing to it
+    return None
+
+
+def _may_show(scenario: Scenario, clause: str, *, processes: bool) -> bool:
+    about = scenario.clause(processes=processes)
+    return about is not None and (clause in _ERRORS or about == clause)
+
+
+def _schedules(stage: Stage, over_ns: int) -> Iterator[Ran]:
+    for victim in stage.victims:
+        yield from stage.one_preemption(victim, lambda: monotonic_ns() > over_ns)
