@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from onewinner.generator.rounds import Sheet
 
-MANY_AT: Final = 2
-"""Blocks whose number leaves this rest are those in which many keys are claimed a round."""
+MANY_AT: Final = 5
+"""The first block in which many keys are claimed a round; from it on it is each `MANY_EVERY`th."""
 
-_FIRST: Final = ((1, 4), (75, 25))
-_FIRST_BLOCKS: Final = 2
+_FIRST: Final = ((1, 2), (50, 50))
+_FIRST_BLOCKS: Final = 3
 _FEW: Final = ((1, 4, 16), (30, 40, 30))
 _MANY: Final = ((160, 288), (50, 50))
 MANY_EVERY: Final = 3
@@ -47,22 +47,24 @@ def claims(sheet: Sheet, rounds: int) -> Iterator[Round]:
     short, for most bugs show at once; their connections are as new as the block.
     """
     looked: list[str] = []
-    few = sheet.number % MANY_EVERY != MANY_AT
     first = sheet.number < _FIRST_BLOCKS
+    few = first or sheet.number % MANY_EVERY != MANY_AT % MANY_EVERY
     sizes = _FIRST if first else _FEW if few else _MANY
+    if sheet.number == MANY_AT:
+        rounds = min(rounds, 2)  # nobody knows yet how long they take here
     for index, page, size, last in sheet.pages(rounds, *sizes):
-        plugin, space = sheet.plugin(page), "n"
-        keys = [f"k{index}-{number}" for number in range(size)]
         cold = few and not first and sheet.cold()
         fresh = cold and sheet.fresh()
+        plugin, space = sheet.plugin(f"new-{index}" if fresh else page), "n"
+        keys = [f"k{index}-{number}" for number in range(size)]
         looked += [] if fresh else keys
         inspect = sheet.look_up(plugin, space, keys) if few else ()
         if last and not fresh:
             if few or sheet.random.random() < 0.5:
                 inspect += sheet.look(plugin, space, looked)
-            looked = []
             if sheet.has("clear"):
                 inspect += (Call("clear", plugin, space),)
+        looked = [] if last else looked
         planted = [
             sheet.claim(plugin, space, key, sheet.shape.clients)
             for key in keys[_PLANTED : _PLANTED + 1]

@@ -28,8 +28,9 @@ class Block:
     `crew[client]` is the worker that a client lives in, 0 for the leader (client 0); clients that
     share a worker are threads. `shared_handle`: one connection for a worker instead of one for each
     client. `noise`: a seed for short sleeps between a Python store's lines. `keep_open`: from this
-    block on one connection stays, so that the store is not closed between blocks. After
-    `stop_after_s` no further round is begun.
+    block on one connection stays, so that the store is not closed between blocks. In blocks of one
+    `sitting` clients go on with the connections that they had; without one each block begins on new
+    ones. After `stop_after_s` no further round is begun.
     """
 
     rounds: tuple[Round, ...]
@@ -37,6 +38,7 @@ class Block:
     shared_handle: bool = False
     noise: str | None = None
     keep_open: bool = False
+    sitting: str | None = None
     stop_after_s: float = 60.0
 
 
@@ -124,6 +126,7 @@ class Plan:
             spin=len(set(crew)) == len(crew),
             noise=self.block.noise,
             keep_open=self.block.keep_open and worker == 0,
+            sitting=self.block.sitting,
             stop_ns=self._stop_ns,
         )
 

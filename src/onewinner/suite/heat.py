@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 _HARD_FACTOR: Final = 4.0
 _HARD_LEAST_S: Final = 10.0
 _BLOCK_S: Final = 0.3
-_ROUNDS_FIRST: Final = 2
-_COLD_BLOCKS: Final = 4
+_ROUNDS_FIRST: Final = {"thread": (2, 10, 8), "process": (2, 4, 8), "crash": (2, 4, 8)}
 _AHEAD: Final = 2
 _STALLS_TOO_MANY: Final = 3
 _ROUNDS_MOST: Final = 200
@@ -78,6 +77,7 @@ class Heat:
         self._where: dict[str, Path] = {}
         self._floor = race.floor_for(capabilities)
         self._ruling = RULINGS[race.kind]
+        self._first = _ROUNDS_FIRST[race.level]
         self._modes = race.modes_for(capabilities)
         self._created = self._started = monotonic_ns()
         self._met = Contention()
@@ -100,17 +100,17 @@ class Heat:
         if failure:
             return failure
         number, playing = 0, deque[int]()
-        pace: dict[int, int] = {}  # blocks of many keys a round and of few go their own pace
+        pace = dict(enumerate(self._first))
         self._racing_ns = monotonic_ns()
         while pool.under_way or not self._over():
             # The first block is judged at once, for most bugs show in it; later ones are played
             # while the one before is judged.
             while pool.under_way < max(1, min(number, _AHEAD)) and not self._over():
-                pool.start(self._block(number, pace.get(number % MANY_EVERY, _ROUNDS_FIRST)))
+                pool.start(self._block(number, pace.get(number, 2)))
                 playing.append(number)
                 number += 1
             played = pool.finish()
-            again = playing.popleft() % MANY_EVERY
+            again = playing.popleft() + MANY_EVERY  # many keys a round and few: a pace for each
             pace[again] = _next_rounds(len(played.played), played.seconds)
             self._judge(played)
             self._report()
@@ -133,7 +133,8 @@ class Heat:
             crew=mode.crew,
             shared_handle=mode.shared_handle,
             noise=f"{self._seed}/{number}" if mode.noise else None,
-            keep_open=number >= _COLD_BLOCKS,
+            keep_open=True,  # a database that was closed is for the rounds that have a new one
+            sitting=self._prefix if number < len(self._first) else None,
             stop_after_s=max(self._hard_s - self._elapsed_s(), 0.1),
         )
 

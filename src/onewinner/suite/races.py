@@ -47,14 +47,14 @@ class Mode:
 
 _ON_THREADS: Final = (
     Mode((0, 0, 0, 0), shared_handle=True, noise=True),
-    Mode((0, 0, 0, 0)),
     Mode((0, 0, 0, 0), noise=True),
+    Mode((0, 0, 0, 0)),
     Mode((0, 0, 0, 0), shared_handle=True),
 )
 _ON_PROCESSES: Final = (
     Mode((0, 1, 2, 3)),
-    Mode((0, 0, 1, 1)),
     Mode((0, 1, 2, 3)),
+    Mode((0, 0, 1, 1)),
     Mode((0, 0, 1, 1), shared_handle=True),
 )
 

@@ -47,7 +47,9 @@ def rule_of_three(rounds: int) -> str:
     Were a round wrong with a chance of 3/R or more, R rounds would all be right in less than 5 % of
     all cases. That holds for rounds like these, on this machine.
     """
-    return f"0 in {rounds:,} rounds, so below {min(300 / max(rounds, 1), 100):.2g} % at 95 %"
+    percent = min(300 / max(rounds, 1), 100)
+    shown = f"{percent:.2g}" if percent < 10 else f"{percent:.0f}"
+    return f"0 in {rounds:,} rounds, so below {shown} % at 95 %"
 
 
 class ExitCode(enum.IntEnum):

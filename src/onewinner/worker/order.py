@@ -53,7 +53,8 @@ class Order:
     `serial` is the number of the first round, counted over all blocks of the pool; `crowd` the
     number of clients over all workers. `spin`: every client has a process of its own, so that it
     may wait without letting threads beside it run. `keep_open`: from now on the worker holds a
-    connection between blocks too. After `stop_ns` no further round is begun.
+    connection between blocks too. `sitting`: in blocks of one sitting clients go on with the
+    connections that they had. After `stop_ns` no further round is begun.
     """
 
     serial: int
@@ -64,6 +65,7 @@ class Order:
     spin: bool
     noise: str | None
     keep_open: bool
+    sitting: str | None
     stop_ns: int
 
 

@@ -68,6 +68,8 @@ class Bench:
         self._target = target
         self._processors = _processors()
         self._keeper: Handles | None = None
+        self._sitting: str | None = None
+        self._seated: dict[int, Handles] = {}
         target.load()
 
     def carry_out(self, order: Order) -> Reply:
@@ -75,8 +77,9 @@ class Bench:
         self.board.await_block(order.serial)
         started = monotonic_ns()
         shared = self._handles(order) if order.shared_handle else None
+        self._sit_down(order)
         clients = [
-            Client(number, parts, order, shared or self._handles(order), self)
+            Client(number, parts, order, shared or self._handles_of(number, order), self)
             for number, parts in order.clients
         ]
         if len(clients) == 1:
@@ -87,7 +90,8 @@ class Bench:
             self.board.finish_block(order.serial + len(order.clients[0][1]) - 1)
         self._keep_open(order)
         for handles in {id(client.handles): client.handles for client in clients}.values():
-            handles.close()
+            if handles not in self._seated.values():
+                handles.close()
         return Reply(
             {client.number: client.segments for client in clients},
             [drift for client in clients for drift in client.drifts_ms],
@@ -104,6 +108,19 @@ class Bench:
 
     def _handles(self, order: Order) -> Handles:
         return Handles(self._target, order.location, self.clock)
+
+    def _sit_down(self, order: Order) -> None:
+        """Close the connections of another sitting."""
+        if order.sitting != self._sitting:
+            self._sitting = order.sitting
+            for handles in self._seated.values():
+                handles.close()
+            self._seated.clear()
+
+    def _handles_of(self, client: int, order: Order) -> Handles:
+        if order.sitting is None:
+            return self._handles(order)
+        return self._seated.setdefault(client, self._handles(order))
 
     def _keep_open(self, order: Order) -> None:
         """Hold a connection that nobody uses, so that the store is not closed between blocks."""

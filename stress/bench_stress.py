@@ -1,0 +1,251 @@
+"""How soon calibrated stress finds what is there, and whether it ever finds what is not.
+
+    python stress/bench_stress.py [--smoke] [--full]
+
+Prints a row per target (name, target, measured, cores) and exits 1 where one is missed. Times are
+counted from when the first block of a race is handed to workers that are there already, to when a
+judge has the violation; the store is as new as the pool in the first go, and warm in the others.
+Each row is measured twice: as quiet as the machine is, and with a process that keeps each core
+busy. A round is one contested key: one at which claims of different clients overlapped, in
+different processes where the race is one over processes. `--full` races the correct stores for a
+million rounds (about half an hour on 2 cores), else it is fifty thousand; with `--smoke` there are
+few goes and no speed is judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from onewinner import generator
+from onewinner.adapters.targets import Target
+from onewinner.clock import SharedClock, SystemClock, monotonic_ns
+from onewinner.generator.vacancies import MANY_AT, MANY_EVERY
+from onewinner.runner import Block, WorkerPool
+from onewinner.suite.heat import Heat
+from onewinner.suite.processors import processors
+from onewinner.suite.races import RACES, VIRTUAL_START_MS
+from onewinner.suite.rulings import RULINGS, sound_rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.contract import Capabilities
+    from onewinner.generator import Round
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], os.environ.get("PYTHONPATH", "")])
+
+RACE = {race.name: race for race in RACES}
+
+WITH_SYSTEM_CALLS = (
+    ("python:racy_stores:RacySqliteBackend", "claims-on-processes"),
+    ("python:racy_stores:FileBackend", "claims-on-processes"),
+    ("mutant:lookup-then-register", "claims-on-processes"),
+    ("mutant:thread-lock-only", "claims-on-processes"),
+    ("mutant:stale-row-removed-before-claim", "reclaims-on-processes"),
+)
+IN_MEMORY = (
+    ("python:racy_stores:RacyDictBackend", "claims-on-threads"),
+    ("mutant:dict-check-then-set", "claims-on-threads"),
+)
+CORRECT = (
+    ("sqlite", "claims", (0, 1, 2, 3)),
+    ("sqlite", "reclaims", (0, 1, 2, 3)),
+    ("memory", "claims", (0, 0, 0, 0)),
+    ("memory", "reclaims", (0, 0, 0, 0)),
+)
+FULL, USUAL, SMOKE = 1_000_000, 50_000, 2_000
+ROUNDS = 120
+COLD_EVERY = 8
+
+
+class Row(NamedTuple):
+    """One line of the table; `good` is False where the target is missed."""
+
+    name: str
+    target: str
+    measured: str
+    good: bool
+
+    def text(self) -> str:
+        """Answer the line."""
+        word = "ok" if self.good else "MISSED"
+        cores = f"{processors()} cores"
+        return f"{self.name:<72} {self.target:>20} {self.measured:>26}  {word:<7} {cores}"
+
+
+@dataclass(frozen=True)
+class Stand:
+    """A pool of workers for one target."""
+
+    target: Target
+    capabilities: Capabilities
+    pool: WorkerPool
+
+
+@contextlib.contextmanager
+def stand(name: str, processes: int) -> Iterator[Stand]:
+    """Start a pool for a target on a new store."""
+    target = Target(name)
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        (home / "probe").mkdir()
+        (home / "run").mkdir()
+        capabilities = target.connect(str(home / "probe"), SystemClock()).capabilities
+        clock = SharedClock(home / "clock", start_ms=VIRTUAL_START_MS)
+        with WorkerPool(
+            target,
+            processes=processes,
+            threads=4,
+            run_dir=home / "run",
+            clock=clock if capabilities.virtual_clock else SystemClock(),
+        ) as pool:
+            yield Stand(target, capabilities, pool)
+
+
+def _burn() -> None:
+    while True:
+        pass
+
+
+@contextlib.contextmanager
+def busy(cores: int) -> Iterator[None]:
+    """Keep so many cores busy meanwhile."""
+    burning = [multiprocessing.Process(target=_burn, daemon=True) for _ in range(cores)]
+    for each in burning:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in burning:
+            each.kill()
+            each.join()
+
+
+def found_after_ms(name: str, race_name: str, goes: int) -> list[float | None]:
+    """Race a wrong store so often; answer how long each went until it was found, None if not."""
+    race = RACE[race_name]
+    found = []
+    with stand(name, race.processes) as at:
+        for go in range(goes):
+            heat = Heat(
+                race,
+                at.target,
+                at.capabilities,
+                prefix=f"go{go}",
+                budget_s=2.0,
+                seed=go,
+                on_progress=lambda _: None,
+            )
+            heat.play(at.pool)
+            found.append(heat.found_ms)
+    return found
+
+
+def detection(goes: int, how: str, *, judged: bool) -> Iterator[Row]:
+    """Yield the rows of the wrong stores."""
+    for name, race in (*WITH_SYSTEM_CALLS, *IN_MEMORY):
+        median_ms, worst_ms = (50, 50) if (name, race) in IN_MEMORY else (20, 100)
+        times = found_after_ms(name, race, goes)
+        seen = [each for each in times if each is not None]
+        if not seen:
+            yield Row(f"{name}, {how}: found", f"{goes} of {goes}", f"0 of {goes}", good=False)
+            continue
+        median, worst = statistics.median(seen), max(seen)
+        good = len(seen) == goes and (not judged or (median <= median_ms and worst <= worst_ms))
+        yield Row(
+            f"{name}, {race}, N=4, {how}",
+            f"<= {median_ms}, <= {worst_ms} ms",
+            f"{median:.1f}, {worst:.1f} ms; {len(seen)} of {goes}",
+            good,
+        )
+
+
+def warm(one: Round) -> Round:
+    """Answer the round without what takes long and is not the race: most blocks are made of it."""
+    return dataclasses.replace(one, cold=False, fresh=False)
+
+
+def rounds_without(name: str, kind: str, crew: tuple[int, ...], wanted: int) -> tuple[int, int]:
+    """Race a correct store for so many rounds; answer how many there were, and accusations."""
+    ruling = RULINGS[kind]
+    rounds = accused = number = 0
+    with stand(name, 1 + max(crew)) as at:
+        while rounds < wanted:
+            shape = generator.Shape(
+                prefix="bench",
+                seed=number,
+                clients=len(crew),
+                operations=at.capabilities.operations,
+            )
+            written = generator.block(kind, shape, number, ROUNDS)
+            block = Block(
+                rounds=written if number % COLD_EVERY == 0 else tuple(map(warm, written)),
+                crew=crew,
+                noise=f"{number}" if not max(crew) and number % 8 == 0 else None,
+                keep_open=True,
+            )
+            number += 1
+            if kind == "claims" and number % MANY_EVERY == MANY_AT % MANY_EVERY:
+                number += 1  # with many keys a round the clients drift apart, and few are contested
+            played = at.pool.play(block)
+            judged = sound_rounds(played, real_time=False)
+            accused += sum(1 for _ in ruling.judge(judged))
+            met = ruling.meter([each for one in judged for each in one.operations])
+            rounds += met.across if max(crew) else met.contested
+    return rounds, accused
+
+
+def acquittals(wanted: int) -> Iterator[Row]:
+    """Yield the rows of the correct stores, which share the rounds."""
+    total = accusations = 0
+    for name, kind, crew in CORRECT:
+        begun = monotonic_ns()
+        rounds, accused = rounds_without(name, kind, crew, wanted // len(CORRECT))
+        seconds = (monotonic_ns() - begun) / 1e9
+        total += rounds
+        accusations += accused
+        where = "processes" if max(crew) else "threads"
+        measured = f"{accused} in {rounds:,}, {seconds:.0f} s"
+        yield Row(f"{name}, {kind} on {where}: accusations", "0", measured, accused == 0)
+    good = accusations == 0 and total >= wanted
+    yield Row(
+        "accusations of correct stores", f"0 in {wanted:,}", f"{accusations} in {total:,}", good
+    )
+
+
+def rows(*, goes: int = 40, rounds: int = USUAL, judged: bool = True) -> Iterator[Row]:
+    """Measure, and yield a row for each target as soon as it is known."""
+    yield from detection(goes, "quiet", judged=judged)
+    with busy(processors()):
+        yield from detection(goes, "all cores busy", judged=judged)
+    yield from acquittals(rounds)
+
+
+def main() -> int:
+    """Measure, print the rows, and answer the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--smoke", action="store_true", help="few goes, no speed judged")
+    parser.add_argument("--full", action="store_true", help=f"{FULL:,} rounds of correct stores")
+    options = parser.parse_args()
+    goes = 3 if options.smoke else 40
+    rounds = SMOKE if options.smoke else FULL if options.full else USUAL
+    good = True
+    for row in rows(goes=goes, rounds=rounds, judged=not options.smoke):
+        print(row.text(), flush=True)
+        good = good and row.good
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
