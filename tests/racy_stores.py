@@ -99,6 +99,23 @@ class RacyDictBackend(DictBackend):
     new_lock = _NoLock
 
 
+class NumberedBackend(DictBackend):
+    """Whatever is looked up, it answers which connection of its process it is."""
+
+    made: ClassVar[list[object]] = []
+
+    def __init__(self, location: str, *, clock: Clock) -> None:
+        super().__init__(location, clock=clock)
+        self.made.append(self)
+        self.number = len(self.made)
+
+    def open(self, plugin_id: str, namespace: str, **_: Any) -> Any:
+        return self
+
+    def lookup(self, key: str) -> int:
+        return self.number
+
+
 class SqliteStore:
     """Rows in SQLite; one statement a claim."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import unruly
 from onewinner import generator
 from onewinner.adapters.targets import Target
 from onewinner.clock import SystemClock, monotonic_ns, sleep
+from onewinner.generator import Call, Round
 from onewinner.history import Ok
 from onewinner.runner import Block, ChildError, WorkerLost, WorkerPool, call_in_child
 
@@ -209,6 +211,38 @@ class TestWorkerPool:
             while pool.under_way:
                 sizes.append(sum(o.f != "open" for o in pool.finish().operations))
         assert [4 * len(crew) for crew in crews] == sizes
+
+    def test_a_fresh_round_has_a_store_of_its_own(self, tmp_path: Path) -> None:
+        """Its keys are vacant again, and the rounds around it share the pool's own store."""
+        target = Target("python:racy_stores:SqliteBackend")
+        (usual,) = one_round(4)
+        fresh = dataclasses.replace(usual, cold=True, fresh=True)
+        with WorkerPool(
+            target, processes=2, threads=2, run_dir=tmp_path, clock=SystemClock()
+        ) as pool:
+            played = pool.play(Block(rounds=(usual, fresh, usual, fresh), crew=(0, 0, 1, 1))).played
+            assert [*tmp_path.glob("fresh-*")] == []
+        won = [sum(o.outcome == Ok(True) for o in each.operations) for each in played]
+        assert won == [4, 4, 0, 4]
+        connected = [sum(o.f == "open" for o in each.operations) for each in played]
+        assert connected == [4, 4, 0, 4]
+
+    def test_a_sitting_keeps_its_connections(self, tmp_path: Path) -> None:
+        """Blocks of one sitting go on with their connections; any other block makes new ones."""
+        target = Target("python:racy_stores:NumberedBackend")
+        call = Call("lookup", "p", "n", "k")
+        found = []
+        with WorkerPool(
+            target, processes=1, threads=2, run_dir=tmp_path, clock=SystemClock()
+        ) as pool:
+            for sitting in ("a", "a", "b", None, None, "a"):
+                rounds = (Round(volley=((call,), (call,))),)
+                played = pool.play(Block(rounds=rounds, crew=(0, 0), sitting=sitting))
+                looked = [each.outcome for each in played.operations if each.f == "lookup"]
+                found.append({each.result for each in looked if isinstance(each, Ok)})
+        assert [len(each) for each in found] == [2] * 6
+        assert found[0] == found[1]
+        assert len(set.union(*found)) == 10
 
     def test_hang_is_found_and_named(self, tmp_path: Path) -> None:
         """A client that hangs ends the block, and the call it hangs in is named."""
