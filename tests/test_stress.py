@@ -127,10 +127,6 @@ class TestWorth:
         assert as_dict(result)["canaries"][0]["found_ms"] == 1.3
         assert as_dict(result)["canaries"][1]["found_ms"] is None
 
-    def test_one_core_is_said(self) -> None:
-        """On one core the report says that races show little there."""
-        assert "One core: nothing runs at the same time" in console.render(run(cores=1))
-
 
 class TestOneProcessor:
     SWEPT = check("CLAIM-6", check=PROCESSES, evidence={"held at": "SQL statements"})
