@@ -32,8 +32,8 @@ PATIENCE_S: Final = 20.0
 
 _SAMPLE_S: Final = 0.0002
 _LOOK_S: Final = 0.001
-_ASLEEP: Final = 6
-"""So many looks in a row must find it asleep; one that waits for a processor is not."""
+_ASLEEP: Final = 3
+"""So many looks in a row must find it asleep, and that it did not run since the first of them."""
 
 
 class PythonClaimant:
@@ -104,7 +104,7 @@ class PythonClaimant:
 
         It is looked at only when it has been silent for a moment: most answers come at once.
         """
-        asleep = 0
+        asleep, seen = 0, ""
         until_ns = monotonic_ns() + int(3 * PATIENCE_S * 1e9)
         while self._gone is None:
             if self.inbox:
@@ -117,13 +117,28 @@ class PythonClaimant:
                 self._gone = self._died()
             elif monotonic_ns() > until_ns:
                 self._gone = self._hung()
-            asleep = asleep + 1 if self._asleep() else 0
+            found = self._asleep()
+            asleep = 0 if not found else asleep + 1 if found == seen else 1
+            seen = found
             if asleep >= _ASLEEP:
                 return Blocked()
         return self._gone
 
-    def _asleep(self) -> bool:
-        return self._crew.cells.count(self._number) == self._ordered and self._state() == "S"
+    def _asleep(self) -> str:
+        """Answer how much the claimant's thread ran so far where it sleeps; nothing where not.
+
+        One that waits for a processor, or for a disk, does not sleep; nor does one that has not
+        taken its last order yet.
+        """
+        if self._crew.cells.count(self._number) != self._ordered:
+            return ""
+        task = Path(f"/proc/{self._child.pid}/task/{self._thread}")
+        try:
+            letter = (task / "stat").read_bytes().rpartition(b")")[2].split()[0]
+            ran = (task / "schedstat").read_text("ascii")
+        except OSError:
+            return ""
+        return ran if letter == b"S" else ""
 
     def finish(self) -> Returned | Died:
         """Wait for the end of a call that nobody holds; one that sleeps for too long has hung."""
@@ -144,14 +159,6 @@ class PythonClaimant:
     def close(self) -> None:
         """End the process that the claimant lives in."""
         self._child.close()
-
-    def _state(self) -> str:
-        """Answer the scheduler's letter for the claimant's thread; nothing where there is none."""
-        try:
-            stat = Path(f"/proc/{self._child.pid}/task/{self._thread}/stat").read_bytes()
-        except OSError:
-            return ""
-        return stat.rpartition(b")")[2].split()[0].decode("ascii")
 
     def _died(self) -> Died:
         code = self._child.kill() or 0

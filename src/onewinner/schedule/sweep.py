@@ -1,22 +1,20 @@
 """The sweep: every schedule of a scenario with one preemption, then with two.
 
-A schedule is written as segments: who runs, and up to where. A segment ends where its claimant is
-held, has returned, or sleeps because it waits for another; then the next one begins. After the last
-segment everybody goes on to the end. So a schedule with one preemption is: the victim to its point,
-each rival to its end, the victim to its end. What waits is left to wait, and those whom it waits
-for go on: no time-out is in it.
+A schedule with one preemption is: the victim to its point, each rival to its end, the victim to its
+end. What waits is left to wait, and those whom it waits for go on: no time-out is in it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from onewinner.clock import SharedClock, monotonic_ns, sleep
 from onewinner.generator import Call, Pass
 from onewinner.history import Info, Operation
-from onewinner.schedule.claimant import Blocked, Died, Held, Returned
+from onewinner.schedule.claimant import Died, Returned
+from onewinner.schedule.play import Play, Segment, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -26,31 +24,16 @@ if TYPE_CHECKING:
     from onewinner.generator import Step
     from onewinner.schedule.claimant import Point
     from onewinner.schedule.crew import Crew, PythonClaimant
-    from onewinner.schedule.gate import Boundary, Hold
+    from onewinner.schedule.gate import Boundary
     from onewinner.schedule.scenarios import Scenario
 
-POINTS_MOST: Final = 400
+POINTS_MOST: Final = 2_000
 """No call is held at more points than so many."""
 
 _AHEAD: Final = 16
 
 Shape: TypeAlias = "tuple[int, ...]"
 """Who runs in which order; whoever runs again later is held before."""
-
-
-class Segment(NamedTuple):
-    """Let claimant `who` run up to a point, or to its end."""
-
-    who: int
-    hold: Hold = None
-
-
-class Stop(NamedTuple):
-    """A claimant was held at a point, the `number`-th of its call."""
-
-    who: int
-    point: Point
-    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +79,7 @@ class Stage:
     """Where the schedules of one scenario are run, by one crew.
 
     `apart`: each schedule has a location of its own, in `home`; else only a plugin of its own.
+    `lasting`: what is in a location stays there when its last handle is closed.
     """
 
     def __init__(
@@ -108,6 +92,7 @@ class Stage:
         prefix: str,
         home: Path,
         apart: bool = False,
+        lasting: bool = True,
     ) -> None:
         self.scenario = scenario
         self.crew = crew
@@ -119,12 +104,16 @@ class Stage:
         self._prefix = prefix
         self._home = home
         waits = any(isinstance(step, Pass) for step in scenario.prepare)
-        self._apart = apart or (waits and not isinstance(clock, SharedClock))
+        self._waits = waits and not isinstance(clock, SharedClock)
+        self._apart = apart or self._waits if lasting else apart and not self._waits
+        self._lasting = lasting
         self._made = 0
         self._logical_ms = 0
         self._ready: list[_Prepared] = []
         self._base: _Prepared | None = None
         self._passed = [0] * len(self.cast)
+        self.cut = False
+        """Whether a call came to more points than it is held at."""
 
     # --- one schedule -----------------------------------------------------------------------
 
@@ -133,7 +122,7 @@ class Stage:
         prepared = self._next()
         fresh = prepared.place
         calls = [each._replace(plugin=prepared.plugin) for each in self.scenario.calls]
-        play = _Play(self.cast, calls, fresh)
+        play = Play(self.cast, calls, fresh)
         play.run(segments)
         met = [self._operation(who, calls[who], play.ended[who], "meet") for who in play.ended]
         looked = [] if play.died else self._look(prepared.plugin, fresh)
@@ -174,11 +163,14 @@ class Stage:
     def _ahead(self) -> int:
         """Answer how many plugins are prepared at once.
 
-        What expires in a store of several plugins is prepared alone, for whoever removes expired
-        rows may remove those of the others; where time is real each has a location of its own.
+        Of several that expire in one store, whoever removes expired rows may remove those of the
+        others. So they are prepared one by one, or, where time is real, on a location each; only
+        in a store that does not last they share both the waiting and the location.
         """
         expires = any(isinstance(each, Call) and each.ttl_ms for each in self.scenario.prepare)
-        return 1 if expires and not self._apart else _AHEAD
+        if self._apart:
+            return _AHEAD if self._lasting else 1
+        return _AHEAD if self._waits or not expires else 1
 
     def _prepare(self, count: int, steps: tuple[Step, ...]) -> list[_Prepared]:
         """Prepare some plugins at once; they share the way to the claimant, and any waiting."""
@@ -290,6 +282,7 @@ class Stage:
             missed = yield from self._filled(shape, holds, (*chosen, number), over)
             if missed < depth or (missed == depth and number > known):
                 return missed
+        self.cut = True
         return depth
 
 
@@ -315,92 +308,3 @@ def shapes(kinds: Sequence[int], preemptions: int) -> list[Shape]:
 def spread(count: int) -> list[int]:
     """Answer 1..count in an order in which any beginning is spread over the whole."""
     return sorted(range(1, count + 1), key=lambda each: int(f"{each:032b}"[::-1], 2))
-
-
-class _Play:
-    """One schedule under way."""
-
-    def __init__(self, cast: list[PythonClaimant], calls: list[Call], fresh: str | None) -> None:
-        self.ended: dict[int, Returned | Died] = {}
-        self.stops: list[Stop] = []
-        self.missed: list[int] = []
-        self.waited: list[int] = []
-        self.died: dict[int, Died] = {}
-        self._cast = cast
-        self._calls = calls
-        self._fresh = fresh
-        self._held: set[int] = set()
-        self._begun: set[int] = set()
-        self._watched: set[int] = set()
-
-    def run(self, segments: tuple[Segment, ...]) -> None:
-        """Run the segments one after the other, then everybody to the end.
-
-        Where somebody is to be held, the points of the others are of no interest.
-        """
-        self._watched = {who for who, hold in segments if hold is not None}
-        holds = 0
-        for who, hold in segments:
-            before = len(self.stops)
-            self._let(who, hold)
-            if hold is not None:
-                if len(self.stops) == before:
-                    self.missed.append(holds)
-                holds += 1
-        self._drain()
-
-    def _let(self, who: int, hold: Hold) -> None:
-        if who in self.ended:
-            return
-        if who not in self._begun:
-            self._begin(who, hold)
-        elif who in self._held:
-            self._held.discard(who)
-            self._cast[who].resume(hold)
-        else:
-            return  # it waits for somebody who is still held
-        self._settle(who)
-
-    def _settle(self, who: int) -> None:
-        settled = self._cast[who].settle()
-        if isinstance(settled, Held):
-            self.stops.append(Stop(who, settled.point, settled.number))
-            self._held.add(who)
-        elif isinstance(settled, Blocked):
-            if who not in self.waited:
-                self.waited.append(who)
-        else:
-            self._end(who, settled)
-
-    def _end(self, who: int, ended: Returned | Died) -> None:
-        self.ended[who] = ended
-        if isinstance(ended, Died):
-            self.died[who] = ended
-
-    def _drain(self) -> None:
-        """Let everybody go on to the end; those that are held first, for others may wait for them.
-
-        A claimant that still waits has perhaps not come to its hold yet: it is held no more.
-        """
-        left = [who for who in range(len(self._cast)) if who not in self.ended]
-        for who in left:
-            if who in self._begun:
-                self._cast[who].let_go()
-        for who in left:
-            if who in self._held:
-                self._cast[who].resume()
-            elif who not in self._begun:
-                self._begin(who, None)
-        self._held.clear()
-        for who in left:
-            self._end(who, self._cast[who].finish())
-
-    def _begin(self, who: int, hold: Hold) -> None:
-        self._begun.add(who)
-        free = bool(self._watched) and who not in self._watched
-        self._cast[who].begin(self._calls[who], hold, fresh=self._fresh, free=free)
-
-    def points_of(self, who: int) -> tuple[Point, ...]:
-        """Answer the points that a claimant passed; none of one that died."""
-        ended = self.ended[who]
-        return ended.points if isinstance(ended, Returned) else ()

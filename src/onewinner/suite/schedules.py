@@ -130,6 +130,7 @@ class Sweeps:
             prefix=f"s{unique}{self._stages}",
             home=self.home,
             apart=boundary != "sql" and self.target.location is None and not scenario.once,
+            lasting=self.capabilities.durable,
         )
 
     def one(
@@ -189,24 +190,28 @@ class Swept:
 def swept(stage: Stage, judge: Judge, preemptions: int, over: Callable[[], bool]) -> Swept:
     """Run the schedules with so many preemptions, and those with none before those with one.
 
-    After a bad one only the other points of the same call are tried, for the map of them.
+    After a bad one only the other points of the same call are tried, for the map of them. Of the
+    bad ones that is told in which nobody had to wait: what a claimant does when it need not wait
+    any longer is up to the machine.
     """
     found = Swept()
+    bads: list[Bad] = []
     for count in (0, 1) if preemptions == 1 else (preemptions,):
         for ran in stage.schedules(count, over):
-            if found.bad is not None and ran.shape != found.bad.ran.shape:
+            if bads and ran.shape != bads[0].ran.shape:
                 break
             found.rans.append(ran)
             bad = bad_of(ran, judge)
             if bad is not None:
-                found.bad = found.bad or bad
-                found.bad.vulnerable.append(ran)
+                bads.append(bad)
                 if ran.died or count != 1 or len(found.rans) > _MAPPED_MOST:
                     break
-        if found.bad is not None:
+        if bads:
+            found.bad = min(bads, key=lambda bad: bool(bad.ran.waited))
+            found.bad.vulnerable = [bad.ran for bad in bads]
             found.bad.tried = [each for each in found.rans if each.shape == found.bad.ran.shape]
             return found
-    found.ended = not over()
+    found.ended = not over() and not stage.cut
     return found
 
 
