@@ -19,18 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from onewinner.adapters.targets import Target
 from onewinner.clock import monotonic_ns
-from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.mutants import MUTANTS
 from onewinner.schedule.scenarios import Scenario, scenarios
-from onewinner.schedule.sweep import Stage
 from onewinner.suite.again import replayed
 from onewinner.suite.engine import probe
 from onewinner.suite.held import Bad, bad_of
@@ -38,6 +35,12 @@ from onewinner.suite.orders import Judge
 from onewinner.suite.replay import Token, named
 from onewinner.suite.schedules import Sweeps, crew_for, swept
 from onewinner.suite.scratch import scratch_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.contract import Capabilities
+    from onewinner.schedule.sweep import Stage
 
 CORES = len(os.sched_getaffinity(0))
 # Defects of one step made of two; the others that show in parallel are about time, not schedules.
@@ -102,7 +105,7 @@ class Stages:
     def of(self, scenario: Scenario) -> Stage:
         """Answer a stage whose claimants have made their first calls."""
         if self.boundary is None:
-            self.boundary = self.sweeps._boundary(self.crew, self.clock, scenario)
+            self.boundary = self.sweeps._boundary(self.crew, self.clock, scenario)  # noqa: SLF001
         stage = self.sweeps.stage(self.crew, self.clock, scenario, self.boundary)
         stage.unheld()
         return stage
