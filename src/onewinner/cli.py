@@ -114,8 +114,8 @@ def check_history(args: argparse.Namespace) -> ExitCode:
 
 def replay(args: argparse.Namespace) -> ExitCode:
     """Run one schedule again on a fresh store; exit 1 where it goes wrong again, 0 where not."""
+    from onewinner.suite.again import replayed
     from onewinner.suite.replay import TokenError, read_token
-    from onewinner.suite.schedules import replayed
 
     try:
         token = read_token(args.token)

@@ -17,6 +17,8 @@ PROSE_BYTES: Final = 4_000
 LINES: Final = 60
 _MEETINGS: Final = ("contested", "overlap")
 _STRESS: Final = "stress"
+_SENTENCE: Final = "swept"
+_SAID_BY_IT: Final = ("schedules", "points")
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
@@ -71,8 +73,12 @@ def evidence_line(found: Mapping[str, int | float | str], *, at_most: int | None
     """Answer evidence in one line, such as `1,182 contested keys, 4 processes`.
 
     With `at_most`, so many facts are told: how often clients met comes first, as a race without
-    that says nothing, and what never happened is left out.
+    that says nothing, and what never happened is left out. What sweeps covered is a sentence of its
+    own, which is never cut.
     """
+    swept = str(found.get(_SENTENCE, ""))
+    left_out = (_SENTENCE, *_SAID_BY_IT) if swept else ()
+    found = {name: value for name, value in found.items() if name not in left_out}
     if at_most is not None:
         facts = [fact for fact in found.items() if fact[1] != 0]
         facts.sort(key=_importance)
@@ -82,7 +88,7 @@ def evidence_line(found: Mapping[str, int | float | str], *, at_most: int | None
         label = name.replace("_", " ")
         word = f"{label} {value}" if isinstance(value, str) else f"{_number(value)} {label}"
         words.append(printable(shorten(word, at_most=60), keep=""))
-    return ", ".join(words)
+    return "; ".join(part for part in (", ".join(words), printable(swept, keep="")) if part)
 
 
 def _importance(fact: tuple[str, int | float | str]) -> int:

@@ -11,11 +11,13 @@ from onewinner.clock import monotonic_ns, sleep
 from onewinner.history import Fail, Info, Ok
 from onewinner.runner.process import STARTUP_S, Child, signal_name, wait_readable
 from onewinner.schedule import resident
+from onewinner.schedule.cells import Cells
 from onewinner.schedule.claimant import Blocked, Died, Held, Returned
 from onewinner.worker.child import MESSAGE
 from onewinner.worker.journal import FAIL, OK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from onewinner.adapters.targets import Target
@@ -30,8 +32,8 @@ PATIENCE_S: Final = 20.0
 
 _SAMPLE_S: Final = 0.0002
 _LOOK_S: Final = 0.001
-_ASLEEP: Final = 6
-"""So many looks in a row must find it asleep; one that waits for a processor is not."""
+_ASLEEP: Final = 3
+"""So many looks in a row must find it asleep, and that it did not run since the first of them."""
 
 
 class PythonClaimant:
@@ -46,7 +48,8 @@ class PythonClaimant:
         self._place = place
         self._thread = 0
         self._gone: Died | None = None
-        self._took = False
+        self._ordered = 0
+        self._released = False
 
     def started(self) -> None:
         """Wait until the claimant is there; raises RuntimeError where it is not."""
@@ -57,57 +60,98 @@ class PythonClaimant:
             self._crew.hear(0.05)
         self._thread = self.inbox.popleft().thread
 
-    def begin(self, call: Call, hold: Hold = None, *, fresh: str | None = None) -> None:
-        """Start a call, with `fresh` at that location."""
-        self._tell(resident.Do(call, hold, self.boundary, fresh))
+    def begin(
+        self, call: Call, hold: Hold = None, *, fresh: str | None = None, free: bool = False
+    ) -> None:
+        """Start a call, with `fresh` at that location; a `free` one comes to no points."""
+        self._released = free
+        self._tell(resident.Do(call, hold, None if free else self.boundary, fresh))
 
-    def make(self, call: Call, *, fresh: str | None = None) -> Returned | Died:
-        """Make a call that nobody shall hold, with no points, and wait for its end."""
-        self._tell(resident.Do(call, None, None, fresh))
-        return self.finish()
+    def let_go(self) -> None:
+        """Hold this call no more: should it still come to a hold, it goes on at once."""
+        self._released = True
+
+    def heard(self, message: Any) -> None:
+        """Take in what the claimant says."""
+        if self._released and isinstance(message, resident.Holding):
+            self.resume()
+        else:
+            self.inbox.append(message)
+
+    def make(self, calls: Sequence[tuple[Call, str | None]]) -> tuple[Returned, ...] | Died:
+        """Make calls that nobody shall hold, each at its location, and wait for the last."""
+        self._tell(resident.Make(tuple(calls)))
+        made = self._last()
+        return made if isinstance(made, Died) else tuple(_returned(done) for done in made.done)
 
     def resume(self, hold: Hold = None) -> None:
         """Let a held call go on."""
         self._tell(resident.Go(hold))
 
     def _tell(self, order: object) -> None:
-        self._took = False
+        self._ordered += 1
         self._child.tell((self._place, order))
 
     def settle(self) -> Settled:
         """Wait until the call is held, has returned, or sleeps; see the protocol."""
-        asleep = 0
+        message = self._message()
+        if isinstance(message, resident.Holding):
+            return Held(message.point, message.number)
+        return _returned(message) if isinstance(message, resident.Done) else message
+
+    def _message(self) -> Any:
+        """Answer what the claimant says next, Blocked where it sleeps, Died where it is gone.
+
+        It is looked at only when it has been silent for a moment: most answers come at once.
+        """
+        asleep, seen = 0, ""
         until_ns = monotonic_ns() + int(3 * PATIENCE_S * 1e9)
         while self._gone is None:
-            while self.inbox:
-                message = self.inbox.popleft()
-                if not isinstance(message, resident.Took):
-                    return _settled(message)
-                self._took = True
-            if self._crew.hear(0.0):
-                asleep = 0
+            if self.inbox:
+                return self.inbox.popleft()
+            if asleep:
+                sleep(_SAMPLE_S)
+            if self._crew.hear(0.0 if asleep else _LOOK_S):
                 continue
             if self._child.dead() and not self._crew.hear(0.0):
                 self._gone = self._died()
             elif monotonic_ns() > until_ns:
                 self._gone = self._hung()
-            asleep = asleep + 1 if self._took and self._state() == "S" else 0
+            found = self._asleep()
+            asleep = 0 if not found else asleep + 1 if found == seen else 1
+            seen = found
             if asleep >= _ASLEEP:
                 return Blocked()
-            if asleep:
-                sleep(_SAMPLE_S)
-            else:
-                self._crew.hear(_LOOK_S)
         return self._gone
+
+    def _asleep(self) -> str:
+        """Answer how much the claimant's thread ran so far where it sleeps; nothing where not.
+
+        One that waits for a processor, or for a disk, does not sleep; nor does one that has not
+        taken its last order yet.
+        """
+        if self._crew.cells.count(self._number) != self._ordered:
+            return ""
+        task = Path(f"/proc/{self._child.pid}/task/{self._thread}")
+        try:
+            letter = (task / "stat").read_bytes().rpartition(b")")[2].split()[0]
+            ran = (task / "schedstat").read_text("ascii")
+        except OSError:
+            return ""
+        return ran if letter == b"S" else ""
 
     def finish(self) -> Returned | Died:
         """Wait for the end of a call that nobody holds; one that sleeps for too long has hung."""
+        last = self._last()
+        return last if isinstance(last, Died) else _returned(last)
+
+    def _last(self) -> Any:
         until_ns = monotonic_ns() + int(PATIENCE_S * 1e9)
         while True:
-            settled = self.settle()
-            if isinstance(settled, Returned | Died):
-                return settled
-            if isinstance(settled, Held):
+            message = self._message()
+            if isinstance(message, resident.Done | resident.Made | Died):
+                return message
+            if isinstance(message, resident.Holding):
                 self.resume()
             elif monotonic_ns() > until_ns:
                 self._gone = self._hung()
@@ -115,14 +159,6 @@ class PythonClaimant:
     def close(self) -> None:
         """End the process that the claimant lives in."""
         self._child.close()
-
-    def _state(self) -> str:
-        """Answer the scheduler's letter for the claimant's thread; nothing where there is none."""
-        try:
-            stat = Path(f"/proc/{self._child.pid}/task/{self._thread}/stat").read_bytes()
-        except OSError:
-            return ""
-        return stat.rpartition(b")")[2].split()[0].decode("ascii")
 
     def _died(self) -> Died:
         code = self._child.kill() or 0
@@ -157,16 +193,21 @@ class Crew:
         self.shared = shared
         self.location = location
         self.claimants: list[PythonClaimant] = []
+        self.cells = Cells(claimants)
         self._children: list[tuple[Child, list[PythonClaimant]]] = []
         self._stack = ExitStack()
-        sizes = [1] * claimants if processes else [claimants]
+        everybody = range(claimants)
         with ExitStack() as stack:
-            for number, size in enumerate(sizes):
-                args = (target, location, clock, size, shared)
-                name = f"claimant {number}"
+            stack.callback(self.cells.close)
+            for numbers in [(each,) for each in everybody] if processes else [tuple(everybody)]:
+                args = (target, location, clock, self.cells, numbers, shared)
+                name = f"claimant {numbers[0]}"
                 child = Child(resident.reside, args, name=name, takes_orders=True)
                 stack.callback(child.close)
-                mine = [PythonClaimant(self, number + place, child, place) for place in range(size)]
+                mine = [
+                    PythonClaimant(self, number, child, place)
+                    for place, number in enumerate(numbers)
+                ]
                 self._children.append((child, mine))
                 self.claimants += mine
             for claimant in self.claimants:
@@ -176,12 +217,13 @@ class Crew:
     def hear(self, timeout_s: float) -> bool:
         """Take in what has been said; answer whether anything has."""
         heard = False
-        wait_readable([child for child, _ in self._children], timeout_s)
+        if not wait_readable([child for child, _ in self._children], timeout_s):
+            return False
         for child, mine in self._children:
             for kind, item in child.receive():
                 if kind == MESSAGE:
                     place, what = item
-                    mine[place].inbox.append(what)
+                    mine[place].heard(what)
                     heard = True
         return heard
 
@@ -201,10 +243,7 @@ class Crew:
         self._stack.close()
 
 
-def _settled(message: Any) -> Held | Returned:
-    if isinstance(message, resident.Holding):
-        return Held(message.point, message.number)
-    done: resident.Done = message
+def _returned(done: resident.Done) -> Returned:
     return Returned(_outcome(done), done.points, done.invoked_ns, done.completed_ns)
 
 

@@ -1,26 +1,22 @@
 """The gate of a claimant in Python: counts the points of its call, and holds it at one of them.
 
-A point comes just before something is done: a statement of `sqlite3`, or a line of the store's own
-code (not the kit's, not the standard library's). The gate runs inside the claimant and speaks only
-when it holds, so a point that is passed costs a function call and no more.
+A point comes just before something is done: a statement of `sqlite3`, or a line or an opcode of the
+store's own code (`tracing`). The gate runs inside the claimant and speaks only when it holds, so a
+point that is passed costs a function call and no more.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
-import sys
-import sysconfig
 import threading
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from onewinner.schedule.claimant import Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
 
 Boundary: TypeAlias = Literal["sql", "line", "opcode"]
 Hold: TypeAlias = "int | Point | None"
@@ -28,14 +24,6 @@ Hold: TypeAlias = "int | Point | None"
 _LITERAL: Final = re.compile(r"[xX]?'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b|\bNULL\b(?! )")
 _SPACE: Final = re.compile(r"\s+")
 _LONGEST: Final = 60
-_HERE: Final = Path(__file__).parent.parent
-_NOT_THE_STORES: Final = (
-    *(f"{_HERE / room}{'/'}" for room in ("schedule", "worker", "runner", "adapters")),
-    f"{_HERE / 'clock.py'}",
-    "<frozen ",
-)
-_STANDARD: Final = sysconfig.get_paths()["stdlib"] + "/"
-_INSTALLED: Final = (sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"])
 
 _current = threading.local()
 
@@ -96,54 +84,13 @@ def watch_statements() -> None:
     module.connect = connected
 
 
+def gate_here() -> Gate | None:
+    """Answer the gate of the calling thread, None where it is no claimant's."""
+    found: Gate | None = getattr(_current, "gate", None)
+    return found
+
+
 def _before_statement(sql: str) -> None:
-    gate: Gate | None = getattr(_current, "gate", None)
-    if gate is not None and not sql.startswith("--"):  # what a trigger does is part of a statement
+    gate = gate_here()
+    if gate is not None:
         gate.reach(statement_name(sql))
-
-
-class Tracer:
-    """A trace function for one thread: each line, or opcode, of the store's code is a point."""
-
-    def __init__(self, gate: Gate, *, opcodes: bool) -> None:
-        self._gate = gate
-        self._opcodes = opcodes
-        self._known: dict[CodeType, str] = {}
-
-    def start(self) -> None:
-        """Trace this thread from its next function call on."""
-        sys.settrace(self)
-
-    @staticmethod
-    def stop() -> None:
-        """Leave this thread alone again."""
-        sys.settrace(None)
-
-    def __call__(self, frame: FrameType, _event: str, _argument: Any) -> Any:
-        """Decide whether the points of a function count."""
-        name = self._known.get(frame.f_code)
-        if name is None:
-            name = self._known[frame.f_code] = _place(frame.f_code)
-        if not name:
-            return None
-        if self._opcodes:
-            frame.f_trace_opcodes = True
-            frame.f_trace_lines = False
-        return self._local
-
-    def _local(self, frame: FrameType, event: str, _argument: Any) -> Any:
-        if event == "line":
-            self._gate.reach(f"{self._known[frame.f_code]}:{frame.f_lineno}")
-        elif event == "opcode":
-            self._gate.reach(f"{self._known[frame.f_code]}:{frame.f_lineno}+{frame.f_lasti}")
-        return self._local
-
-
-def _place(code: CodeType) -> str:
-    """Name the function that a line is in; empty where it is not the store's."""
-    file = code.co_filename
-    if file.startswith(_NOT_THE_STORES):
-        return ""
-    if file.startswith(_STANDARD) and not file.startswith(_INSTALLED):
-        return ""
-    return f"{Path(file).name} {code.co_qualname}"

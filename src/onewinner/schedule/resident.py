@@ -1,7 +1,8 @@
 """The child's side of claimants in Python: one thread for each, and the orders that they get.
 
-The main thread reads orders and hands them on; a claimant that is held waits for its next one. All
-that is said goes up one pipe, a frame at a time.
+A claimant that is alone in its process lives in the main thread and reads its orders itself; of
+several each has a thread, and the main thread hands the orders on. A claimant that is held waits
+for its next order. All that is said goes up one pipe, a frame at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from onewinner.clock import monotonic_ns
-from onewinner.schedule.gate import Gate, Tracer, watch_statements
+from onewinner.schedule.gate import Gate, watch_statements
+from onewinner.schedule.tracing import tracing
 from onewinner.worker.handles import Handles
 from onewinner.worker.journal import OK
 from onewinner.worker.recorder import failure, plain
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
     from onewinner.generator import Call
+    from onewinner.schedule.cells import Cells
     from onewinner.schedule.claimant import Point
     from onewinner.schedule.gate import Boundary, Hold
+    from onewinner.schedule.tracing import Tracing
 
 Send: TypeAlias = "Callable[[object], None]"
 
@@ -48,14 +52,16 @@ class Go(NamedTuple):
     hold: Hold
 
 
+class Make(NamedTuple):
+    """An order: make calls one after the other, which nobody shall hold, each at its location."""
+
+    calls: tuple[tuple[Call, str | None], ...]
+
+
 class Ready(NamedTuple):
     """A claimant is there; `thread` is the number that the system knows it by."""
 
     thread: int
-
-
-class Took(NamedTuple):
-    """A claimant has taken an order: from now on it sleeps only where it waits for somebody."""
 
 
 class Holding(NamedTuple):
@@ -75,6 +81,12 @@ class Done(NamedTuple):
     points: tuple[Point, ...]
 
 
+class Made(NamedTuple):
+    """The calls of a `Make` returned, in their order."""
+
+    done: tuple[Done, ...]
+
+
 END: Final = None
 
 
@@ -84,56 +96,71 @@ def reside(
     target: Target,
     location: str,
     clock: Clock,
-    claimants: int,
+    cells: Cells,
+    places: tuple[int, ...],
     shared: bool,
 ) -> None:
-    """Serve the orders of `claimants` threads until the last, which is `END`.
+    """Serve the orders of some claimants until the last, which is `END`.
 
-    Each order is a pair of a claimant's number and what it shall do. With `shared` all use one
-    connection.
+    Each order is a pair of a claimant's place in `places` and what it shall do; `places` are where
+    each counts its orders in `cells`. With `shared` all use one connection.
     """
     watch_statements()
-    handles = Handles(target, location, clock)
+    common = Handles(target, location, clock)
     residents = [
         Resident(
-            partial(_say, send, number),
-            handles if shared else Handles(target, location, clock),
+            partial(_say, send, place),
+            common if shared else Handles(target, location, clock),
             location,
+            partial(cells.add, cell),
         )
-        for number in range(claimants)
+        for place, cell in enumerate(places)
     ]
-    for resident in residents:
-        threading.Thread(target=resident.live, daemon=True).start()
+    if len(residents) == 1:
+        residents[0].live(lambda: _what(receive()))
+        return
+    queues: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in residents]
+    for resident, orders in zip(residents, queues, strict=True):
+        threading.Thread(target=resident.live, args=(orders.get,), daemon=True).start()
     while (order := receive()) is not END:
-        number, what = order
-        residents[number].orders.put(what)
+        place, what = order
+        queues[place].put(what)
 
 
-def _say(send: Send, number: int, what: object) -> None:
-    send((number, what))
+def _say(send: Send, place: int, what: object) -> None:
+    send((place, what))
+
+
+def _what(order: Any) -> Any:
+    return END if order is END else order[1]
 
 
 class Resident:
-    """One claimant; it lives in a thread of its own."""
+    """One claimant; it lives in a thread of its own. `took` is called for each order it takes."""
 
-    def __init__(self, say: Send, handles: Handles, home: str) -> None:
-        self.orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    def __init__(self, say: Send, handles: Handles, home: str, took: Callable[[], None]) -> None:
         self._say = say
         self._handles = handles
         self._home = self._place = home
+        self._took = took
+        self._take: Callable[[], Any] = lambda: END
         self._gate = Gate(lambda point, number: say(Holding(point, number)), self._released)
 
-    def live(self) -> None:
-        """Carry out orders for ever; the process ends it."""
+    def live(self, take: Callable[[], Any]) -> None:
+        """Carry out orders until the last."""
+        self._take = take
         self._say(Ready(threading.get_native_id()))
-        while True:
-            order: Do = self.orders.get()
-            self._say(Took())
-            self._say(self._done(order))
+        while (order := take()) is not END:
+            self._took()
+            if isinstance(order, Make):
+                calls = (Do(call, None, None, fresh) for call, fresh in order.calls)
+                self._say(Made(tuple(self._done(each) for each in calls)))
+            else:
+                self._say(self._done(order))
 
     def _released(self) -> Hold:
-        order: Go = self.orders.get()
-        self._say(Took())
+        order: Go = self._take()
+        self._took()
         return order.hold
 
     def _done(self, order: Do) -> Done:
@@ -145,25 +172,18 @@ class Resident:
             act = self._act(order.call)
         except Exception as error:
             act = partial(_raise, error)
-        tracer = None
-        if order.boundary in {"line", "opcode"}:
-            tracer = Tracer(self._gate, opcodes=order.boundary == "opcode")
         self._gate.enter(order.hold if order.boundary else None)
-        kind, answer = OK, None
+        watch = None
+        if order.boundary in {"line", "opcode"}:
+            watch = tracing(self._gate, opcodes=order.boundary == "opcode")
         invoked_ns = monotonic_ns()
-        try:
-            if tracer is not None:
-                tracer.start()
-            answer = act()
-        except BaseException as error:
-            completed_ns = monotonic_ns()
-            Tracer.stop()
-            kind, answer = failure(error)
-        else:
-            completed_ns = monotonic_ns()
-            Tracer.stop()
+        ended = _ended(act, watch)
+        completed_ns = monotonic_ns()
+        points = self._gate.leave()
+        kind, answer = ended()
+        if kind == OK:
             kind, answer = (OK, None) if order.call.f == "open" else plain(order.call.f, answer)
-        return Done(kind, answer, invoked_ns, completed_ns, self._gate.leave())
+        return Done(kind, answer, invoked_ns, completed_ns, points)
 
     def _act(self, call: Call) -> Callable[[], Any]:
         """Answer the call without arguments. Its namespace is opened before, unless it is `open`.
@@ -184,3 +204,18 @@ class Resident:
 
 def _raise(error: Exception) -> Any:
     raise error
+
+
+def _ended(act: Callable[[], Any], watch: Tracing | None) -> Callable[[], tuple[int, Any]]:
+    """Make a call and answer how it ended, to be looked at when the time has been taken."""
+    try:
+        if watch is not None:
+            watch.start()
+        answer = act()
+    except BaseException as error:
+        return partial(failure, error)
+    else:
+        return lambda: (OK, answer)
+    finally:
+        if watch is not None:
+            watch.stop()

@@ -1,51 +1,39 @@
 """The sweep: every schedule of a scenario with one preemption, then with two.
 
-A schedule is written as segments: who runs, and up to where. A segment ends where its claimant is
-held, has returned, or sleeps because it waits for another; then the next one begins. After the last
-segment everybody goes on to the end. So a schedule with one preemption is: the victim to its point,
-each rival to its end, the victim to its end. What waits is left to wait, and those whom it waits
-for go on: no time-out is in it.
+A schedule with one preemption is: the victim to its point, each rival to its end, the victim to its
+end. What waits is left to wait, and those whom it waits for go on: no time-out is in it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from onewinner.clock import SharedClock, monotonic_ns, sleep
 from onewinner.generator import Call, Pass
 from onewinner.history import Info, Operation
-from onewinner.schedule.claimant import Blocked, Died, Held, Returned
+from onewinner.schedule.claimant import Died, Returned
+from onewinner.schedule.play import Play, Segment, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from onewinner.clock import Clock
+    from onewinner.generator import Step
     from onewinner.schedule.claimant import Point
     from onewinner.schedule.crew import Crew, PythonClaimant
-    from onewinner.schedule.gate import Boundary, Hold
+    from onewinner.schedule.gate import Boundary
     from onewinner.schedule.scenarios import Scenario
 
-POINTS_MOST: Final = 400
+POINTS_MOST: Final = 2_000
 """No call is held at more points than so many."""
 
 _AHEAD: Final = 16
 
-
-class Segment(NamedTuple):
-    """Let claimant `who` run up to a point, or to its end."""
-
-    who: int
-    hold: Hold = None
-
-
-class Stop(NamedTuple):
-    """A claimant was held at a point, the `number`-th of its call."""
-
-    who: int
-    point: Point
-    number: int
+Shape: TypeAlias = "tuple[int, ...]"
+"""Who runs in which order; whoever runs again later is held before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +42,30 @@ class Ran:
 
     `operations` are those of preparation, of the calls that met, and of the look at the end, told
     apart by `extra["phase"]`; `extra["now"]` is the store's time, logical where its clock is real.
-    `stops` tell who was held where, in order, `waited` who slept until another went on. `points`
-    are those that each claimant passed. `died` says who went how.
+    `stops` tell who was held where, in order, `missed` counts from 0 the holds that were not come
+    to, `waited` who slept until another went on. `points` are those that each claimant passed.
+    `died` says who went how.
     """
 
     scenario: Scenario
+    boundary: Boundary
     segments: tuple[Segment, ...]
     operations: tuple[Operation, ...]
     stops: tuple[Stop, ...]
     waited: tuple[int, ...]
     points: tuple[tuple[Point, ...], ...]
+    missed: tuple[int, ...] = ()
     died: tuple[tuple[int, Died], ...] = ()
 
     @property
     def reached(self) -> bool:
         """Whether every hold was come to, so that the schedule was what was asked for."""
-        return len(self.stops) == sum(each.hold is not None for each in self.segments)
+        return not self.missed
+
+    @property
+    def shape(self) -> Shape:
+        """Who ran in which order."""
+        return tuple(each.who for each in self.segments)
 
 
 @dataclass(slots=True)
@@ -83,6 +79,7 @@ class Stage:
     """Where the schedules of one scenario are run, by one crew.
 
     `apart`: each schedule has a location of its own, in `home`; else only a plugin of its own.
+    `lasting`: what is in a location stays there when its last handle is closed.
     """
 
     def __init__(
@@ -95,20 +92,28 @@ class Stage:
         prefix: str,
         home: Path,
         apart: bool = False,
+        lasting: bool = True,
     ) -> None:
         self.scenario = scenario
         self.crew = crew
         self.cast: list[PythonClaimant] = crew.claimants[: len(scenario.calls)]
         for claimant in self.cast:
             claimant.boundary = boundary
+        self._boundary = boundary
         self._clock = clock
         self._prefix = prefix
         self._home = home
-        self._apart = apart
+        waits = any(isinstance(step, Pass) for step in scenario.prepare)
+        self._waits = waits and not isinstance(clock, SharedClock)
+        self._apart = apart or self._waits if lasting else apart and not self._waits
+        self._lasting = lasting
         self._made = 0
         self._logical_ms = 0
         self._ready: list[_Prepared] = []
         self._base: _Prepared | None = None
+        self._passed = [0] * len(self.cast)
+        self.cut = False
+        """Whether a call came to more points than it is held at."""
 
     # --- one schedule -----------------------------------------------------------------------
 
@@ -117,28 +122,31 @@ class Stage:
         prepared = self._next()
         fresh = prepared.place
         calls = [each._replace(plugin=prepared.plugin) for each in self.scenario.calls]
-        play = _Play(self.cast, calls, fresh)
+        play = Play(self.cast, calls, fresh)
         play.run(segments)
         met = [self._operation(who, calls[who], play.ended[who], "meet") for who in play.ended]
         looked = [] if play.died else self._look(prepared.plugin, fresh)
         return Ran(
             scenario=self.scenario,
+            boundary=self._boundary,
             segments=segments,
             operations=(*prepared.operations, *met, *looked),
             stops=tuple(play.stops),
             waited=tuple(play.waited),
             points=tuple(play.points_of(who) for who in range(len(calls))),
+            missed=tuple(play.missed),
             died=tuple(play.died.items()),
         )
 
     def _look(self, plugin: str, fresh: str | None) -> list[Operation]:
         """Look at what is left, from one handle after the other, and make up for what was done."""
-        made = []
+        made: list[Operation] = []
         for number, call in enumerate(self.scenario.inspect):
             who = number % len(self.cast)
-            made.append(self._make(who, call._replace(plugin=plugin), "inspect", fresh))
-        for call in self.scenario.undo:
-            self._make(0, call._replace(plugin=plugin), "undo", fresh)
+            made += self._make(who, [(call._replace(plugin=plugin), fresh)], "inspect")
+        undo = [(call._replace(plugin=plugin), fresh) for call in self.scenario.undo]
+        if undo:
+            self._make(0, undo, "undo")
         return made
 
     # --- preparation --------------------------------------------------------------------------
@@ -149,21 +157,36 @@ class Stage:
                 (self._base,) = self._prepare(1, self.scenario.once)
             return self._base
         if not self._ready:
-            waits = any(isinstance(step, Pass) for step in self.scenario.prepare)
-            count = _AHEAD if waits and not isinstance(self._clock, SharedClock) else 1
-            self._ready = self._prepare(count, self.scenario.prepare)
+            self._ready = self._prepare(self._ahead(), self.scenario.prepare)
         return self._ready.pop()
 
-    def _prepare(self, count: int, steps: tuple[Call | Pass, ...]) -> list[_Prepared]:
-        """Prepare some plugins at once: where time is real they share the waiting."""
+    def _ahead(self) -> int:
+        """Answer how many plugins are prepared at once.
+
+        Of several that expire in one store, whoever removes expired rows may remove those of the
+        others. So they are prepared one by one, or, where time is real, on a location each; only
+        in a store that does not last they share both the waiting and the location.
+        """
+        expires = any(isinstance(each, Call) and each.ttl_ms for each in self.scenario.prepare)
+        if self._apart:
+            return _AHEAD if self._lasting else 1
+        return _AHEAD if self._waits or not expires else 1
+
+    def _prepare(self, count: int, steps: tuple[Step, ...]) -> list[_Prepared]:
+        """Prepare some plugins at once; they share the way to the claimant, and any waiting."""
         fresh = [self._new() for _ in range(count)]
-        for step in steps:
-            if isinstance(step, Pass):
-                self._pass(step)
+        for passing, calls in groupby(steps, lambda step: isinstance(step, Pass)):
+            if passing:
+                for step in calls:
+                    self._pass(cast("Pass", step))
                 continue
+            due = [cast("Call", step) for step in calls]
+            orders = [
+                (call._replace(plugin=each.plugin), each.place) for each in fresh for call in due
+            ]
+            made = iter(self._make(0, orders, "prepare"))
             for each in fresh:
-                call = step._replace(plugin=each.plugin)
-                each.operations.append(self._make(0, call, "prepare", each.place))
+                each.operations += islice(made, len(due))
         return fresh
 
     def _new(self) -> _Prepared:
@@ -183,8 +206,14 @@ class Stage:
             sleep((step.ms + step.margin_ms) / 1_000)
             self._logical_ms += step.ms + step.margin_ms
 
-    def _make(self, who: int, call: Call, phase: str, fresh: str | None = None) -> Operation:
-        return self._operation(who, call, self.cast[who].make(call, fresh=fresh), phase)
+    def _make(self, who: int, calls: list[tuple[Call, str | None]], phase: str) -> list[Operation]:
+        made = self.cast[who].make(calls)
+        if isinstance(made, Died):
+            return [self._operation(who, call, made, phase) for call, _ in calls]
+        return [
+            self._operation(who, call, each, phase)
+            for (call, _), each in zip(calls, made, strict=True)
+        ]
 
     def _operation(self, who: int, call: Call, ended: Returned | Died, phase: str) -> Operation:
         returned = isinstance(ended, Returned)
@@ -209,134 +238,73 @@ class Stage:
 
     # --- sweeps ---------------------------------------------------------------------------------
 
-    @property
-    def victims(self) -> tuple[int, ...]:
-        """Who is held in turn: everybody, but one only of those that make the same call."""
+    def unheld(self) -> Ran:
+        """Run the schedule without preemption: one claimant after the other."""
+        return self.run(tuple(Segment(who) for who in range(len(self.cast))))
+
+    def schedules(self, preemptions: int, over: Callable[[], bool]) -> Iterator[Ran]:
+        """Run every schedule with exactly so many preemptions, until `over` says that it is enough.
+
+        See `shapes` for which those are. Of a schedule with one preemption the points are tried in
+        an order in which any beginning is spread over the whole. After a claimant died there is
+        nothing more to run.
+        """
         calls = [each._replace(value=None) for each in self.scenario.calls]
-        return tuple(who for who, call in enumerate(calls) if call not in calls[:who])
+        for shape in shapes([calls.index(each) for each in calls], preemptions):
+            last = {who: at for at, who in enumerate(shape)}
+            holds = [at for at, who in enumerate(shape) if last[who] != at]
+            if over():
+                return
+            yield from self._filled(shape, holds, (), over)
 
-    def unheld(self, victim: int = 0) -> Ran:
-        """Run the schedule without preemption: first the victim, then the others."""
-        rivals = [Segment(who) for who in range(len(self.cast)) if who != victim]
-        return self.run((Segment(victim), *rivals))
+    def _filled(
+        self, shape: Shape, holds: list[int], chosen: tuple[int, ...], over: Callable[[], bool]
+    ) -> Generator[Ran, None, int]:
+        """Run a shape with every number for its holds after the `chosen` ones.
 
-    def one_preemption(self, victim: int, over: Callable[[], bool]) -> Iterator[Ran]:
-        """Run every schedule in which `victim` is held at most once.
-
-        Its points are counted first, in the schedule without preemption; they are then tried in an
-        order in which any beginning is spread over the whole, and those that appear only beside a
-        rival at the end.
+        Answers which hold was the first that the last schedule did not come to.
         """
-        rivals = [Segment(who) for who in range(len(self.cast)) if who != victim]
-        free = self.unheld(victim)
-        yield free
-        count = min(len(free.points[victim]), POINTS_MOST)
-        for number in (*spread(count), *range(count + 1, POINTS_MOST + 1)):
-            if over() or free.died:
-                return
-            ran = self.run((Segment(victim, number), *rivals, Segment(victim)))
-            if number > count and not ran.reached:
-                return
+        depth = len(chosen)
+        if depth == len(holds):
+            numbers = dict(zip(holds, chosen, strict=True))
+            ran = self.run(tuple(Segment(who, numbers.get(at)) for at, who in enumerate(shape)))
+            for who, points in enumerate(ran.points):
+                self._passed[who] = max(self._passed[who], len(points))
             yield ran
-            if ran.died:
-                return
+            return -1 if ran.died else ran.missed[0] if ran.missed else len(holds)
+        who = shape[holds[depth]]
+        known = min(self._passed[who], POINTS_MOST) if len(holds) == 1 else 0
+        gone_by = [n for n, at in zip(chosen, holds, strict=False) if shape[at] == who]
+        first = max(gone_by, default=0) + 1
+        for number in (*spread(known), *range(max(known + 1, first), POINTS_MOST + 1)):
+            if over():
+                return -1
+            missed = yield from self._filled(shape, holds, (*chosen, number), over)
+            if missed < depth or (missed == depth and number > known):
+                return missed
+        self.cut = True
+        return depth
 
-    def two_preemptions(self, victim: int, over: Callable[[], bool]) -> Iterator[Ran]:
-        """Run every schedule in which the victim is held, and then its first rival inside that.
 
-        With a third claimant the victim is held twice besides, and one rival is let in each time.
-        """
-        rival, *rest = (who for who in range(len(self.cast)) if who != victim)
-        others = [Segment(who) for who in rest]
-        for outer in range(1, POINTS_MOST + 1):
-            inner = 0
-            while inner < POINTS_MOST and not over():
-                inner += 1
-                ran = self.run(
-                    (Segment(victim, outer), Segment(rival, inner), *others, Segment(victim))
-                )
-                yield ran
-                if ran.died or not ran.reached:
-                    break
-            if over() or ran.died or not ran.stops:
-                return
+def shapes(kinds: Sequence[int], preemptions: int) -> list[Shape]:
+    """Answer in which orders claimants can run with exactly so many preemptions.
+
+    A preemption lets another run before a call has ended. `kinds` are equal where claimants make
+    the same call: of shapes that differ only in which of those does what, one is answered. For two
+    claimants these are all shapes. Of three each is held in turn, and the other two run.
+    """
+    everybody = range(len(kinds))
+    if len(kinds) > 2:
+        found = [
+            (who, *(other for other in everybody if other != who), *[who] * preemptions)
+            for who in everybody
+        ]
+        return [each for each in found if kinds.index(kinds[each[0]]) == each[0]]
+    first = [(n % 2, (n + 1) % 2) for n in everybody if kinds.index(kinds[n]) == n]
+    length = len(kinds) + preemptions
+    return [tuple((who, rival)[at % 2] for at in range(length)) for who, rival in first]
 
 
 def spread(count: int) -> list[int]:
     """Answer 1..count in an order in which any beginning is spread over the whole."""
     return sorted(range(1, count + 1), key=lambda each: int(f"{each:032b}"[::-1], 2))
-
-
-class _Play:
-    """One schedule under way."""
-
-    def __init__(self, cast: list[PythonClaimant], calls: list[Call], fresh: str | None) -> None:
-        self.ended: dict[int, Returned | Died] = {}
-        self.stops: list[Stop] = []
-        self.waited: list[int] = []
-        self.died: dict[int, Died] = {}
-        self._cast = cast
-        self._calls = calls
-        self._fresh = fresh
-        self._held: set[int] = set()
-        self._begun: set[int] = set()
-
-    def run(self, segments: tuple[Segment, ...]) -> None:
-        """Run the segments one after the other, then everybody to the end."""
-        for who, hold in segments:
-            if who in self.ended:
-                continue
-            if who not in self._begun:
-                self._begun.add(who)
-                self._cast[who].begin(self._calls[who], hold, fresh=self._fresh)
-            elif who in self._held:
-                self._held.discard(who)
-                self._cast[who].resume(hold)
-            else:
-                continue  # it waits for somebody who is still held
-            self._settle(who)
-        self._drain()
-
-    def _settle(self, who: int) -> None:
-        settled = self._cast[who].settle()
-        if isinstance(settled, Held):
-            self.stops.append(Stop(who, settled.point, settled.number))
-            self._held.add(who)
-        elif isinstance(settled, Blocked):
-            if who not in self.waited:
-                self.waited.append(who)
-        else:
-            self._end(who, settled)
-
-    def _end(self, who: int, ended: Returned | Died) -> None:
-        self.ended[who] = ended
-        if isinstance(ended, Died):
-            self.died[who] = ended
-
-    def _drain(self) -> None:
-        """Let everybody go on; first those that are held, for others may wait for them."""
-        for who in range(len(self._cast)):
-            if who not in self._begun:
-                self._begun.add(who)
-                self._cast[who].begin(self._calls[who], None, fresh=self._fresh)
-        for who in sorted(self._held):
-            self._cast[who].resume()
-        self._held.clear()
-        left = [who for who in range(len(self._cast)) if who not in self.ended]
-        while left:
-            for who in left:
-                settled = self._cast[who].settle()
-                if isinstance(settled, Held):
-                    self._cast[who].resume()
-                elif not isinstance(settled, Blocked):
-                    self._end(who, settled)
-            still = [who for who in left if who not in self.ended]
-            if still == left:  # all sleep: one of them must come back, or all hang
-                self._end(left[0], self._cast[left[0]].finish())
-                still = left[1:]
-            left = still
-
-    def points_of(self, who: int) -> tuple[Point, ...]:
-        """Answer the points that a claimant passed; none of one that died."""
-        ended = self.ended[who]
-        return ended.points if isinstance(ended, Returned) else ()

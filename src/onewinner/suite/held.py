@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,6 @@ from onewinner.suite.tree import REPLAY, Violation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onewinner.schedule.gate import Boundary
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.orders import Judge
 
@@ -21,6 +21,7 @@ _CLAIM: Final = "register_if_absent"
 _REFUSALS: Final = frozenset({"LIMIT_EXCEEDED", "INVALID_INPUT"})
 _LONGEST: Final = 200
 _NAMED_MOST: Final = 6
+_WON: Final = re.compile(r"^\d+ claims of the key .* won")
 _WHY: Final = "no order of these calls, each at one instant, is one that the contract allows"
 
 
@@ -28,7 +29,9 @@ _WHY: Final = "no order of these calls, each at one instant, is one that the con
 class Bad:
     """A schedule that nothing explains. `fatal`: a claimant died, which is no answer at all.
 
-    `vulnerable` are the bad ones of the same sweep, `tried` all of them.
+    `vulnerable` are the bad ones of the same sweep, `tried` all of them. `on_threads` counts the
+    schedules of the same calls that went right, all of them, with claimants on threads of one
+    process.
     """
 
     ran: Ran
@@ -37,6 +40,7 @@ class Bad:
     fatal: bool = False
     vulnerable: list[Ran] = field(default_factory=list)
     tried: list[Ran] = field(default_factory=list)
+    on_threads: int = 0
 
     def error_clause(self, *, processes: bool) -> str | None:
         """Answer the clause about errors where that is what was wrong, else None."""
@@ -110,21 +114,25 @@ def _answer(operation: Operation) -> str:
             return f"raised {getattr(other, 'reason', other)}"[:_LONGEST]
 
 
-def violation(bad: Bad, target: str, clause: str, boundary: Boundary, processes: bool) -> Violation:
+def violation(bad: Bad, target: str, clause: str, processes: bool) -> Violation:
     """Put a bad schedule into words, with the token that repeats it."""
     token = Token(
         target=target,
         scenario=bad.ran.scenario.name,
-        boundary=boundary,
+        boundary=bad.ran.boundary,
         processes=processes,
         segments=named(bad.ran),
     ).text()
     where = "processes" if processes else "threads"
+    summary, why = f"{bad.summary} ({bad.ran.scenario.name}, {where})", _WHY
+    if bad.on_threads:
+        summary += ": safe for threads, not for processes"
+        why += f"; on threads of one process all {bad.on_threads} schedules of them went right"
     return Violation(
         clause=clause,
-        summary=f"{bad.summary} ({bad.ran.scenario.name}, {where})",
+        summary=summary,
         happened=tuple(_story(bad)),
-        why=_WHY,
+        why=why,
         reproduce=f"{REPLAY} {token}",
     )
 
@@ -154,13 +162,32 @@ def _story(bad: Bad) -> Iterator[str]:
 
 
 def _map(bad: Bad) -> Iterator[str]:
-    """Yield at which points of the victim a rival spoils it."""
-    held = [ran.stops[0] for ran in bad.vulnerable if ran.stops]
-    tried = sum(bool(ran.stops) for ran in bad.tried)
-    if len(held) < 2 or not tried:
+    """Yield between which points of the victim a rival spoils it."""
+    held = sorted({ran.stops[0].number for ran in bad.vulnerable if ran.stops})
+    tried = {ran.stops[0].number for ran in bad.tried if ran.stops}
+    if len(tried) < 2 or not held:
         return
-    ordered = sorted(held, key=lambda stop: stop.number)
-    names = list(dict.fromkeys(stop.point.name for stop in ordered))
-    shown = "; ".join(f"`{name}`" for name in names[:_NAMED_MOST])
-    more = f"; and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""
-    yield f"it goes wrong at {len(held)} of {tried} points: before {shown}{more}"
+    victim = bad.ran.stops[0].who
+    names = [point.name for point in max((ran.points[victim] for ran in bad.tried), key=len)]
+    spans = _spans(held)
+    shown = [_between(names, first, last) for first, last in spans[:_NAMED_MOST]]
+    more = f", and {len(spans) - _NAMED_MOST} times more" if len(spans) > _NAMED_MOST else ""
+    does = "wins" if _WON.search(bad.summary) else "spoils it"
+    yield f"a rival {does} {', and '.join(shown)}{more}: {len(held)} of {len(tried)} points"
+
+
+def _spans(numbers: list[int]) -> list[tuple[int, int]]:
+    """Answer numbers that follow each other as first and last."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def _between(names: list[str], first: int, last: int) -> str:
+    """Say where a call is that is held before its points `first` to `last`."""
+    before = f"between `{names[first - 2]}` and" if first > 1 else "before"
+    return f"{before} `{names[last - 1]}`"

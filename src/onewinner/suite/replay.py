@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.schedule.claimant import Point
-from onewinner.schedule.sweep import Segment
+from onewinner.schedule.play import Segment
 
 if TYPE_CHECKING:
     from onewinner.schedule.gate import Boundary

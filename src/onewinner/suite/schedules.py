@@ -11,26 +11,24 @@ import shutil
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
-from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Stage
+from onewinner.suite.covered import Covered, Pass
 from onewinner.suite.held import bad_of, violation
 from onewinner.suite.options import Progress
 from onewinner.suite.orders import Judge
-from onewinner.suite.replay import TokenError
-from onewinner.suite.scratch import scratch_directory
-from onewinner.suite.tree import CheckResult, ExitCode, Status
+from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
 
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.held import Bad
     from onewinner.suite.options import Listener
-    from onewinner.suite.replay import Token
     from onewinner.suite.tree import Violation
 
 THREADS: Final = "schedules-on-threads"
@@ -63,17 +60,6 @@ def clauses(*, processes: bool) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class Covered:
-    """What was swept for one clause."""
-
-    schedules: int = 0
-    points: int = 0
-    scenarios: int = 0
-    second: int = 0
-    bad: Bad | None = None
-
-
-@dataclass(slots=True)
 class Sweeps:
     """The sweeps of one target by one crew.
 
@@ -92,27 +78,30 @@ class Sweeps:
     _stages: int = 0
 
     def sweep(self, crew: Crew, clock: Clock, over_ns: int) -> Iterator[int]:
-        """Sweep all scenarios with one preemption, then with two, as far as the time goes.
+        """Sweep all scenarios with one preemption, then deeper, as far as the time goes.
 
         Yields the number of schedules after each scenario.
         """
         judge = Judge(self.capabilities)
-        applicable = [each for each in scenarios(self.capabilities) if self._applies(each)]
-        if not applicable:
+        left = [each for each in scenarios(self.capabilities) if self._applies(each)]
+        if not left:
             return
-        self.boundary = self._boundary(crew, clock, applicable[0])
-        whole = []
-        for scenario in applicable:
-            if self._one(crew, clock, scenario, judge, over_ns, preemptions=1):
-                whole.append(scenario)
-            yield self.passed
-        for scenario in whole:
-            clause = scenario.clause(processes=self.processes)
-            if monotonic_ns() > over_ns or self.found[str(clause)].bad is not None:
-                continue
-            if self._one(crew, clock, scenario, judge, over_ns, preemptions=2):
-                self.found[str(clause)].second += 1
-            yield self.passed
+        for scenario in left:
+            self._about(scenario).scenarios += 1
+        self.boundary = self._boundary(crew, clock, left[0])
+        for each in passes(self.boundary):
+            for scenario in list(left):
+                if len(scenario.calls) > 2 and each.preemptions > 1:
+                    continue  # of three calls each is held once, in turn
+                if self._about(scenario).bad is not None or monotonic_ns() > over_ns:
+                    left.remove(scenario)
+                    continue
+                if not self.one(crew, clock, scenario, judge, over_ns, each):
+                    left.remove(scenario)
+                yield self.passed
+
+    def _about(self, scenario: Scenario) -> Covered:
+        return self.found[str(scenario.clause(processes=self.processes))]
 
     def _applies(self, scenario: Scenario) -> bool:
         clause = scenario.clause(processes=self.processes)
@@ -143,55 +132,89 @@ class Sweeps:
             prefix=f"s{unique}{self._stages}",
             home=self.home,
             apart=boundary != "sql" and self.target.location is None and not scenario.once,
+            lasting=self.capabilities.durable,
         )
 
-    def _one(
+    def one(
         self,
         crew: Crew,
         clock: Clock,
         scenario: Scenario,
         judge: Judge,
         over_ns: int,
-        *,
-        preemptions: int,
+        this: Pass,
     ) -> bool:
         """Sweep one scenario; answer whether that came to its end with nothing bad."""
-        stage = self.stage(crew, clock, scenario, self.boundary)
-        tally = Covered()
-        worst: Bad | None = None
+        stage = self.stage(crew, clock, scenario, this.boundary)
+        found = swept(stage, judge, this.preemptions, lambda: monotonic_ns() > over_ns)
+        about = self._about(scenario)
+        about.schedules[this.boundary] += len(found.rans)
+        about.three += len(found.rans) if len(scenario.calls) > 2 else 0
+        about.points = max(about.points, found.points)
+        self.passed += len(found.rans)
+        if found.bad is not None:
+            clause = found.bad.error_clause(processes=self.processes)
+            about.wrong += len(found.bad.vulnerable)
+            broken = about
+            if clause is not None:
+                broken = self.found[clause]
+                broken.schedules[this.boundary] += len(found.rans)
+                broken.wrong += len(found.bad.vulnerable)
+            broken.bad = broken.bad or found.bad
+        elif found.ended:
+            about.whole[this] += 1
+        return found.bad is None and found.ended
 
-        def over() -> bool:
-            return monotonic_ns() > over_ns
 
-        for victim in stage.victims:
-            runs = stage.one_preemption if preemptions == 1 else stage.two_preemptions
-            rans: list[Ran] = []
-            for ran in runs(victim, over):
-                rans.append(ran)
-                tally.schedules += 1
-                tally.points = max(tally.points, *(len(each) for each in ran.points))
-                bad = bad_of(ran, judge)
-                if bad is not None:
-                    worst = worst or bad
-                    worst.vulnerable.append(ran)
-                    if ran.died or len(rans) > _MAPPED_MOST or preemptions > 1:
-                        break
-            if worst is not None:
-                worst.tried = rans
+def passes(boundary: Boundary) -> tuple[Pass, ...]:
+    """Answer the passes, the most telling for its time first.
+
+    What goes wrong within one line of Python is seen at opcodes only.
+    """
+    deeper = [Pass("opcode", 1)] if boundary == "line" else []
+    return (Pass(boundary, 1), *deeper, Pass(boundary, 2))
+
+
+@dataclass(slots=True)
+class Swept:
+    """The schedules of one scenario as they went; `ended`: none is left to be run."""
+
+    rans: list[Ran] = field(default_factory=list)
+    bad: Bad | None = None
+    ended: bool = False
+
+    @property
+    def points(self) -> int:
+        """The most points that a call came to."""
+        return max((len(points) for ran in self.rans for points in ran.points), default=0)
+
+
+def swept(stage: Stage, judge: Judge, preemptions: int, over: Callable[[], bool]) -> Swept:
+    """Run the schedules with so many preemptions, and those with none before those with one.
+
+    After a bad one only the other points of the same call are tried, for the map of them. Of the
+    bad ones that is told in which nobody had to wait: what a claimant does when it need not wait
+    any longer is up to the machine.
+    """
+    found = Swept()
+    bads: list[Bad] = []
+    for count in (0, 1) if preemptions == 1 else (preemptions,):
+        for ran in stage.schedules(count, over):
+            if bads and ran.shape != bads[0].ran.shape:
                 break
-        self._add(scenario, tally, worst)
-        return worst is None and not over()
-
-    def _add(self, scenario: Scenario, tally: Covered, worst: Bad | None) -> None:
-        clause = str(scenario.clause(processes=self.processes))
-        about = self.found[clause]
-        about.schedules += tally.schedules
-        about.points = max(about.points, tally.points)
-        about.scenarios += 1
-        self.passed += tally.schedules
-        if worst is not None:
-            broken = self.found[worst.error_clause(processes=self.processes) or clause]
-            broken.bad = broken.bad or worst
+            found.rans.append(ran)
+            bad = bad_of(ran, judge)
+            if bad is not None:
+                bads.append(bad)
+                if ran.died or count != 1 or len(found.rans) > _MAPPED_MOST:
+                    break
+        if bads:
+            found.bad = min(bads, key=lambda bad: bool(bad.ran.waited))
+            found.bad.vulnerable = [bad.ran for bad in bads]
+            found.bad.tried = [each for each in found.rans if each.shape == found.bad.ran.shape]
+            return found
+    found.ended = not over() and not stage.cut
+    return found
 
 
 def run_schedules(
@@ -233,9 +256,29 @@ def run_schedules(
                         counters={"schedules": schedules},
                     )
                 )
+            if processes:
+                _compare_with_threads(stack, sweeps)
     except (ChildError, RuntimeError) as error:
         failure = str(error)
     return list(_results(sweeps, name, failure, (monotonic_ns() - started) / 1e9))
+
+
+def _compare_with_threads(stack: ExitStack, sweeps: Sweeps) -> None:
+    """Look whether what went wrong over processes goes right on threads, to call it by its name."""
+    bads = [each.bad for each in sweeps.found.values() if each.bad is not None]
+    bads = [bad for bad in bads if bad.ran.scenario.clause(processes=False) and not bad.error]
+    if not bads or any(bad.fatal for bad in bads):
+        return
+    home = sweeps.home / "threads"
+    home.mkdir()
+    crew, clock = crew_for(stack, sweeps.target, sweeps.capabilities, home, processes=False)
+    other = Sweeps(sweeps.target, sweeps.capabilities, home, False, sweeps.chosen)
+    over_ns = monotonic_ns() + int(_LEAST_S * 1e9)
+    for bad in bads:
+        stage = other.stage(crew, clock, bad.ran.scenario, bad.ran.boundary)
+        found = swept(stage, Judge(sweeps.capabilities), 1, lambda: monotonic_ns() > over_ns)
+        if found.ended and found.points:
+            bad.on_threads = len(found.rans)
 
 
 def crew_for(
@@ -258,117 +301,30 @@ def crew_for(
 
 def _results(sweeps: Sweeps, name: str, failure: str, seconds: float) -> Iterator[CheckResult]:
     main = "CLAIM-6" if sweeps.processes else "CLAIM-5"
-    if not sweeps.found and failure:
+    if not sweeps.passed and failure:
         yield CheckResult(check=name, clause=main, status=Status.ERROR, reason=failure)
+        return
     for clause, covered in sweeps.found.items():
         status, reason, shown = _judged(sweeps, clause, covered)
-        if status is Status.NA:
-            continue
-        yield CheckResult(
-            check=name,
-            clause=clause,
-            status=status,
-            reason=reason,
-            evidence={
-                "schedules": covered.schedules,
-                "points": covered.points,
-                "held at": _BOUNDARIES[sweeps.boundary],
-                "preemptions": 2 if covered.second == covered.scenarios else 1,
-            },
-            violation=shown,
-            seconds=seconds,
-        )
-
-
-_BOUNDARIES: Final = {"sql": "SQL statements", "line": "lines of Python", "opcode": "opcodes"}
+        if status is not Status.NA:
+            yield CheckResult(
+                check=name,
+                clause=clause,
+                status=status,
+                reason=reason,
+                evidence=covered.evidence(),
+                violation=shown,
+                seconds=seconds,
+            )
 
 
 def _judged(sweeps: Sweeps, clause: str, covered: Covered) -> tuple[Status, str, Violation | None]:
-    if covered.bad is not None:
-        if covered.bad.fatal:
-            return Status.ERROR, covered.bad.summary, None
-        shown = violation(
-            covered.bad, sweeps.target.name, clause, sweeps.boundary, sweeps.processes
-        )
+    bad = covered.bad
+    if bad is not None:
+        if bad.fatal:
+            return Status.ERROR, bad.summary, None
+        shown = violation(bad, sweeps.target.name, clause, sweeps.processes)
         return Status.FAIL, shown.summary, shown
-    if covered.points == 0 and clause in {"CLAIM-5", "CLAIM-6"}:
+    if covered.points == 0 and covered.schedules and clause in {"CLAIM-5", "CLAIM-6"}:
         return Status.UNTESTED, "no claimant came to a point at which it could be held", None
     return (Status.PASS if covered.points else Status.NA), "", None
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """One schedule run again, so many times: how often it went wrong, and how it went."""
-
-    token: Token
-    times: int
-    wrong: int
-    unreached: int
-    shown: Violation | None
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """1 where it went wrong at all, 7 where the schedule could not be run as told, else 0."""
-        if self.wrong:
-            return ExitCode.VIOLATION
-        return ExitCode.INCONCLUSIVE if self.unreached else ExitCode.CONFORMS
-
-    def lines(self) -> Iterator[str]:
-        """Yield what to print: how it went, and the count."""
-        if self.shown is not None:
-            yield self.shown.summary
-            yield from (f"  {line}" for line in self.shown.happened)
-            yield f"Why: {self.shown.why}"
-        elif self.unreached:
-            yield "a claimant did not come to the point at which it was to be held"
-        yield (
-            f"onewinner: {self.token.target}, {self.token.scenario}: "
-            f"went wrong {self.wrong} of {self.times} times"
-        )
-
-
-def replayed(target: Target, token: Token, times: int) -> Replayed:
-    """Run a schedule again, each time on a fresh store with a fresh crew.
-
-    Raises TokenError where the target has no such scenario or nothing can be held here, TargetError
-    where it cannot be had.
-    """
-    from onewinner.suite.engine import probe
-
-    if (refusal := cannot_tell_who_sleeps()) is not None:
-        raise TokenError(refusal)
-    wrong = unreached = 0
-    shown: Violation | None = None
-    with scratch_directory() as run_dir:
-        capabilities = probe(target, run_dir)
-        by_name = {each.name: each for each in scenarios(capabilities)}
-        if token.scenario not in by_name:
-            raise TokenError(
-                f"{token.target} has no scenario {token.scenario!r} with what it declares now"
-            )
-        for number in range(times):
-            ran = _again(target, capabilities, Path(run_dir) / f"{number}", token, by_name)
-            bad = bad_of(ran, Judge(capabilities))
-            wrong += bad is not None
-            unreached += bad is None and not ran.reached
-            if bad is not None and shown is None:
-                clause = str(ran.scenario.clause(processes=token.processes))
-                shown = violation(bad, target.name, clause, token.boundary, token.processes)
-    return Replayed(token, times, wrong, unreached, shown)
-
-
-def _again(
-    target: Target,
-    capabilities: Capabilities,
-    home: Path,
-    token: Token,
-    by_name: dict[str, Scenario],
-) -> Ran:
-    home.mkdir()
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        crew, clock = crew_for(stack, target, capabilities, home, processes=token.processes)
-        sweeps = Sweeps(target, capabilities, home, token.processes, frozenset(CLAUSES))
-        stage = sweeps.stage(crew, clock, by_name[token.scenario], token.boundary)
-        stage.unheld()  # the first calls of a process differ from all that follow
-        return stage.run(token.segments)

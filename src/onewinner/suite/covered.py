@@ -1,0 +1,69 @@
+"""What sweeps covered of a clause, and how that is said: what was run to its end, and what was not.
+
+A sweep proves nothing below its boundary and nothing beyond its number of preemptions, so both are
+part of the sentence; where the time ran out before the end, the sentence says that instead.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from onewinner.schedule.gate import Boundary
+    from onewinner.suite.held import Bad
+
+BOUNDARIES: Final = {"sql": "SQL statements", "line": "lines of Python", "opcode": "opcodes"}
+
+SWEPT: Final = "swept"
+"""The name of the evidence that is a sentence."""
+
+
+class Pass(NamedTuple):
+    """One pass over the scenarios: where calls are held, and with how many preemptions."""
+
+    boundary: Boundary
+    preemptions: int
+
+
+@dataclass(slots=True)
+class Covered:
+    """What was swept for one clause.
+
+    `scenarios` are those that are about it, `whole` counts by pass those that were swept to their
+    end, and `schedules` by boundary what was run. `three` are the schedules of three calls among
+    them: there each is held in turn while the others run, which is not every schedule.
+    """
+
+    scenarios: int = 0
+    whole: Counter[Pass] = field(default_factory=Counter)
+    schedules: Counter[Boundary] = field(default_factory=Counter)
+    three: int = 0
+    wrong: int = 0
+    points: int = 0
+    bad: Bad | None = None
+
+    def preemptions(self, boundary: Boundary) -> int:
+        """Answer with up to how many preemptions all scenarios were swept to their end."""
+        ended = [each.preemptions for each, count in self.whole.items() if count == self.scenarios]
+        return max((each for each in ended if self.whole[Pass(boundary, each)]), default=0)
+
+    def evidence(self) -> dict[str, int | str]:
+        """Answer what was exercised, in numbers and as a sentence."""
+        return {
+            "schedules": self.schedules.total(),
+            "points": self.points,
+            SWEPT: "; ".join(self._told(each) for each in self.schedules),
+        }
+
+    def _told(self, boundary: Boundary) -> str:
+        where, run = BOUNDARIES[boundary], self.schedules[boundary]
+        if self.wrong:
+            return f"{run:,} schedules at {where}: {self.wrong:,} bad"
+        most = self.preemptions(boundary)
+        if not most:
+            return f"{run:,} schedules at {where}, 0 bad, not all with one preemption: time ran out"
+        word = "preemption" if most == 1 else "preemptions"
+        held = f"; {self.three:,} of them of three calls, each held in turn" if self.three else ""
+        return f"all schedules with at most {most} {word} at {where}: {run:,} run, 0 bad{held}"

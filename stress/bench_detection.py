@@ -1,0 +1,284 @@
+"""How soon a race is found under control, what a whole sweep costs, and that replays repeat.
+
+    python stress/bench_detection.py [--smoke]
+
+Prints a row per target (name, target, measured, cores), once quiet and once with every core kept
+busy, and exits 1 where one is missed. Times are counted from when the claimants have answered and
+the scenario is prepared. With `--smoke` there are few goes and no speed is judged. The rows of
+calibrated stress (`bench_stress.py`) and of system calls (`bench_syscalls.py`) come after, where
+these files are there and offer `rows(smoke)`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from onewinner.adapters.targets import Target
+from onewinner.clock import monotonic_ns
+from onewinner.contract.clauses import CLAUSES
+from onewinner.mutants import MUTANTS
+from onewinner.schedule.scenarios import Scenario, scenarios
+from onewinner.suite.again import replayed
+from onewinner.suite.engine import probe
+from onewinner.suite.held import Bad, bad_of
+from onewinner.suite.orders import Judge
+from onewinner.suite.replay import Token, named
+from onewinner.suite.schedules import Sweeps, crew_for, swept
+from onewinner.suite.scratch import scratch_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.contract import Capabilities
+    from onewinner.schedule.sweep import Stage
+
+CORES = len(os.sched_getaffinity(0))
+# Defects of one step made of two; the others that show in parallel are about time, not schedules.
+RACY = tuple(
+    name
+    for name, mutant in sorted(MUTANTS.items())
+    if mutant.shows != "alone" and name != "early-clock"
+)
+_BEFORE_THE_LIMIT_S = 20.0
+
+
+class Row(NamedTuple):
+    """One line of the table; `good` None where nothing is judged."""
+
+    name: str
+    target: str
+    measured: str
+    good: bool | None
+
+    def __str__(self) -> str:
+        """Write it in columns."""
+        word = {True: "ok", False: "MISSED", None: ""}[self.good]
+        return f"{self.name:<66} {self.target:>14} {self.measured:>22}  {word:<7} {CORES} cores"
+
+
+class Goes(NamedTuple):
+    """How often everything is done."""
+
+    finds: int
+    replays: int
+    sweeps: int
+    judged: bool
+
+
+class Found(NamedTuple):
+    """When a defect was found: in which schedule, after how long, and where."""
+
+    run: int
+    ms: float
+    bad: Bad
+
+
+@contextmanager
+def stages(name: str, *, processes: bool) -> Iterator[tuple[Sweeps, Capabilities, Stages]]:
+    """Start a crew for a target, and answer what makes stages of it."""
+    target = Target(name)
+    with scratch_directory() as run_dir, ExitStack() as stack:
+        capabilities = probe(target, run_dir)
+        home = Path(tempfile.mkdtemp(dir=run_dir))
+        crew, clock = crew_for(stack, target, capabilities, home, processes=processes)
+        sweeps = Sweeps(target, capabilities, home, processes, frozenset(CLAUSES))
+        yield sweeps, capabilities, Stages(sweeps, crew, clock)
+
+
+class Stages:
+    """Makes stages for scenarios, at the boundary that the target shows."""
+
+    def __init__(self, sweeps: Sweeps, crew: object, clock: object) -> None:
+        self.sweeps, self.crew, self.clock = sweeps, crew, clock
+        self.boundary = None
+
+    def of(self, scenario: Scenario) -> Stage:
+        """Answer a stage whose claimants have made their first calls."""
+        if self.boundary is None:
+            self.boundary = self.sweeps._boundary(self.crew, self.clock, scenario)  # noqa: SLF001
+        stage = self.sweeps.stage(self.crew, self.clock, scenario, self.boundary)
+        stage.unheld()
+        return stage
+
+
+def about(name: str, capabilities: Capabilities, *, processes: bool) -> list[Scenario]:
+    """Answer the scenarios of the clauses that a mutant names, the one that must flag it first."""
+    order = [each for each in MUTANTS[name].clauses if each in CLAUSES]
+    told = [
+        (order.index(clause), scenario)
+        for scenario in scenarios(capabilities)
+        if (clause := scenario.clause(processes=processes)) in order
+    ]
+    return [scenario for _, scenario in sorted(told, key=lambda each: each[0])]
+
+
+def first_bad(made: Stages, capabilities: Capabilities, around: list[Scenario]) -> Found | None:
+    """Answer the first schedule that goes wrong, in the first scenario that has one."""
+    judge = Judge(capabilities)
+    for scenario in around:
+        stage = made.of(scenario)
+        begun, run = time.perf_counter(), 0
+        for count in (0, 1):
+            for ran in stage.schedules(count, lambda: False):
+                run += 1
+                if (bad := bad_of(ran, judge)) is not None:
+                    return Found(run, (time.perf_counter() - begun) * 1_000, bad)
+    return None
+
+
+def find(name: str, goes: Goes, how: str) -> Iterator[Row]:
+    """Find a mutant with a new crew each time, and replay what was found."""
+    processes = MUTANTS[name].shows == "processes" or MUTANTS[name].clauses[0] != "CLAIM-5"
+    found: list[Found] = []
+    with_processes = processes
+    for _ in range(goes.finds):
+        with stages(f"mutant:{name}", processes=False) as (_, capabilities, _):
+            with_processes = processes and capabilities.scope == "process"
+        with stages(f"mutant:{name}", processes=with_processes) as (_, capabilities, made):
+            around = about(name, capabilities, processes=with_processes)
+            one = first_bad(made, capabilities, around)
+            if one is None:
+                yield Row(f"{how}{name}: found", "found", "not found", False)
+                return
+            found.append(one)
+    runs = [each.run for each in found]
+    most = statistics.mode(runs)
+    yield Row(
+        f"{how}{name}: found in run {most} ({found[0].bad.ran.scenario.name})",
+        f"{goes.finds} of {goes.finds}",
+        f"{runs.count(most)} of {goes.finds}",
+        runs.count(most) == goes.finds,
+    )
+    middle, worst = statistics.median(each.ms for each in found), max(each.ms for each in found)
+    good = (middle <= 20 and worst <= 50) if goes.judged else None
+    yield Row(f"{how}{name}: median, worst", "<= 20, 50 ms", f"{middle:.1f}, {worst:.1f} ms", good)
+    yield replay(name, found[0].bad, goes, how, processes=with_processes)
+
+
+def replay(name: str, bad: Bad, goes: Goes, how: str, *, processes: bool) -> Row:
+    """Replay a schedule on fresh stores."""
+    token = Token(
+        target=f"mutant:{name}",
+        scenario=bad.ran.scenario.name,
+        boundary=bad.ran.boundary,
+        processes=processes,
+        segments=named(bad.ran),
+    )
+    wrong = replayed(Target(token.target), token, goes.replays).wrong
+    asked = f"{goes.replays} of {goes.replays}"
+    return Row(f"{how}{name}: replayed", asked, f"{wrong} of {goes.replays}", wrong == goes.replays)
+
+
+def exhaust(goes: Goes, how: str) -> Iterator[Row]:
+    """Sweep the reference store over each scenario to its end, with one preemption and with two."""
+    with stages("sqlite", processes=True) as (_, capabilities, made):
+        judge = Judge(capabilities)
+        for scenario in scenarios(capabilities):
+            for preemptions, most_ms in ((1, 100), (2, 500)):
+                if preemptions > 1 and len(scenario.calls) > 2:
+                    continue
+                stage = made.of(scenario)
+                begun = time.perf_counter()
+                found = swept(stage, judge, preemptions, lambda: False)
+                ms = (time.perf_counter() - begun) * 1_000
+                good = ms <= most_ms if goes.judged else None
+                right = found.bad is None and found.ended
+                yield Row(
+                    f"{how}sqlite, {scenario.name}: bound {preemptions}, {len(found.rans)} runs",
+                    f"<= {most_ms} ms",
+                    f"{ms:.0f} ms",
+                    good if right else False,
+                )
+
+
+def acquit(goes: Goes, how: str) -> Iterator[Row]:
+    """Run schedules of the correct stores, and count what is said against them."""
+    for name, processes in (("sqlite", True), ("sqlite", False), ("memory", False)):
+        ran = accused = 0
+        with stages(name, processes=processes) as (_, capabilities, made):
+            judge = Judge(capabilities)
+            around = [
+                each
+                for each in scenarios(capabilities)
+                if each.clause(processes=processes) and not each.once
+            ]
+            until_ns = monotonic_ns() + int(_BEFORE_THE_LIMIT_S * 60e9)
+            while ran < goes.sweeps and monotonic_ns() < until_ns:
+                for scenario in around:
+                    found = swept(made.of(scenario), judge, 1, lambda: False)
+                    ran += len(found.rans)
+                    accused += found.bad is not None
+        where = "processes" if processes else "threads"
+        asked = f"0 in {goes.sweeps:,}"
+        yield Row(
+            f"{how}{name} on {where}: accusations", asked, f"{accused} in {ran:,}", accused == 0
+        )
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Keep every core busy."""
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(CORES)]
+    try:
+        yield
+    finally:
+        for each in spinning:
+            each.kill()
+            each.wait()
+
+
+def elsewhere(smoke: bool) -> Iterator[Row]:
+    """Answer the rows of the other benchmarks about detection, where they offer any."""
+    for name in ("bench_stress", "bench_syscalls"):
+        if not (Path(__file__).parent / f"{name}.py").exists():
+            continue
+        rows = getattr(importlib.import_module(name), "rows", None)
+        if rows is not None:
+            yield from rows(smoke)
+
+
+def main() -> int:
+    """Measure, print the rows, and answer the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--smoke", action="store_true", help="few goes, no speed judged")
+    parser.add_argument("-k", dest="select", default="", help="only mutants with this in the name")
+    options = parser.parse_args()
+    goes = Goes(1, 1, 20, False) if options.smoke else Goes(20, 100, 10_000, True)
+    missed = False
+
+    def show(rows: Iterator[Row]) -> None:
+        nonlocal missed
+        for row in rows:
+            print(row, flush=True)
+            missed |= row.good is False
+
+    def measured(how: str) -> None:
+        for name in RACY:
+            if options.select in name:
+                show(find(name, goes, how))
+        if not options.select:
+            show(exhaust(goes, how))
+
+    measured("")
+    if not options.select:
+        show(acquit(goes, ""))
+        show(elsewhere(options.smoke))
+    if not options.smoke:
+        with busy():
+            measured("busy: ")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The check of schedules: which clauses, which scenarios, what is said, and what is untested."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+import racy_stores
+import scheduled_stores
+from onewinner.adapters.targets import Target
+from onewinner.contract import Capabilities
+from onewinner.report.text import evidence_line
+from onewinner.schedule.scenarios import scenarios
+from onewinner.suite.covered import Covered, Pass
+from onewinner.suite.engine import probe
+from onewinner.suite.schedules import passes, run_schedules
+from onewinner.suite.tree import CheckResult, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCENARIOS = {
+    *("fresh", "live", "just expired", "expired among others", "other namespace busy"),
+    *("first open", "at the plugin cap", "two consumers"),
+    *("claim against delete", "claim against consume", "claim against clear"),
+    *("claim against register", "reclaim against lookup", "reclaim against entries"),
+    *("reclaim against sweep_expired", "reclaim against delete", "reclaim against consume"),
+    *("listing while rows change", "listing while all is cleared"),
+    *("full namespace", "full namespace, one key", "full namespace, three claims"),
+    *("full namespace against delete", "full namespace against register"),
+}
+
+
+def run(
+    name: str, home: Path, *, processes: bool, chosen: set[str], budget_s: float = 30.0
+) -> dict[str, CheckResult]:
+    """Sweep a small store, or a built-in one, and answer the results by clause."""
+    module = scheduled_stores if hasattr(scheduled_stores, name) else racy_stores
+    target = Target(f"python:{module.__name__}:{name}" if name[0].isupper() else name)
+    found = run_schedules(
+        target,
+        probe(target, str(home)),
+        run_dir=home,
+        processes=processes,
+        budget_s=budget_s,
+        chosen=chosen,
+    )
+    return {each.clause: each for each in found}
+
+
+class TestScenarios:
+    def test_those_of_a_whole_store(self) -> None:
+        """A store of the whole contract is swept over every scenario."""
+        assert {each.name for each in scenarios(Capabilities())} == SCENARIOS
+        sheet = dataclasses.replace(Capabilities(), virtual_clock=True)
+        assert {each.name for each in scenarios(sheet)} == SCENARIOS
+
+    @pytest.mark.parametrize("processes", [False, True])
+    def test_each_judges_a_clause(self, processes: bool) -> None:
+        """Each judges a clause of its level; first opens and the cap are about processes only."""
+        without = {
+            each.name
+            for each in scenarios(Capabilities())
+            if each.clause(processes=processes) is None
+        }
+        assert without == (set() if processes else {"first open", "at the plugin cap"})
+
+    def test_only_what_is_declared(self) -> None:
+        """A store is asked for no operation, expiry or limit that it does not declare."""
+        found = {each.name for each in scenarios(scheduled_stores.ONLY_CLAIMS)}
+        assert found == {"fresh", "live", "other namespace busy", "first open"}
+
+    def test_time_passes_before_what_is_just_expired(self) -> None:
+        """Where the clock is virtual a row is claimed in the very millisecond of its expiry."""
+        sheet = dataclasses.replace(Capabilities(), virtual_clock=True)
+        (found,) = (each for each in scenarios(sheet) if each.name == "just expired")
+        old, lapse = found.prepare
+        assert old.ttl_ms == lapse.ms == 5  # type: ignore[union-attr]
+
+
+class TestWords:
+    def test_whole(self) -> None:
+        """What was swept to its end is called all schedules, with bound, boundary and count."""
+        covered = Covered(scenarios=2)
+        covered.schedules["sql"] = 34
+        covered.whole[Pass("sql", 1)] = 2
+        covered.whole[Pass("sql", 2)] = 1
+        assert covered.evidence()["swept"] == (
+            "all schedules with at most 1 preemption at SQL statements: 34 run, 0 bad"
+        )
+        covered.whole[Pass("sql", 2)] = 2
+        assert "at most 2 preemptions" in str(covered.evidence()["swept"])
+
+    def test_not_whole(self) -> None:
+        """Where the time ran out nothing is called all."""
+        covered = Covered(scenarios=2)
+        covered.schedules["line"] = 1_034
+        covered.whole[Pass("line", 1)] = 1
+        assert covered.evidence()["swept"] == (
+            "1,034 schedules at lines of Python, 0 bad, not all with one preemption: time ran out"
+        )
+
+    def test_bad(self) -> None:
+        """Where schedules went wrong they are counted, and nothing is called all."""
+        covered = Covered(scenarios=1, wrong=3)
+        covered.schedules["line"] = 9
+        assert covered.evidence()["swept"] == "9 schedules at lines of Python: 3 bad"
+
+    def test_the_console_shows_both(self) -> None:
+        """The evidence of a race stands beside what was swept, and that is not cut."""
+        swept = "all schedules with at most 1 preemption at SQL statements: 34 run, 0 bad"
+        found = {"contested_keys": 12, "schedules": 34, "points": 8, "swept": swept}
+        assert evidence_line(found, at_most=2) == f"12 contested keys; {swept}"
+        assert evidence_line({"schedules": 34, "swept": swept}) == swept
+
+    def test_opcodes_follow_lines(self) -> None:
+        """Where a store is swept at lines, opcodes come before a second preemption."""
+        assert passes("line") == (Pass("line", 1), Pass("opcode", 1), Pass("line", 2))
+        assert passes("sql") == (Pass("sql", 1), Pass("sql", 2))
+
+
+class TestCheck:
+    def test_the_reference_store(self, tmp_path: Path) -> None:
+        """The SQLite store passes, and what it passed is told."""
+        found = run("sqlite", tmp_path, processes=True, chosen={"CLAIM-6"}, budget_s=30)
+        assert found["CLAIM-6"].status is Status.PASS
+        assert "all schedules with at most 2 preemptions at SQL statements" in str(
+            found["CLAIM-6"].evidence["swept"]
+        )
+
+    def test_safe_for_threads_only(self, tmp_path: Path) -> None:
+        """A lock that other processes do not know is called by its name, with a map."""
+        target = Target("mutant:thread-lock-only")
+        (found,) = run_schedules(
+            target,
+            probe(target, str(tmp_path)),
+            run_dir=tmp_path,
+            processes=True,
+            budget_s=30.0,
+            chosen={"CLAIM-6"},
+        )
+        assert found.violation is not None
+        assert found.violation.summary == (
+            "2 claims of the key 'k' won (fresh, processes): safe for threads, not for processes"
+        )
+        assert any(
+            line.startswith("a rival wins between `") and " points" in line
+            for line in found.violation.happened
+        )
+        assert found.violation.reproduce.startswith("onewinner replay ow1:")
+
+    def test_unsafe_for_both(self, tmp_path: Path) -> None:
+        """A store that is wrong on threads too is not called safe for them."""
+        found = run("RacySqliteBackend", tmp_path, processes=True, chosen={"CLAIM-6"})
+        violation = found["CLAIM-6"].violation
+        assert violation is not None
+        assert violation.summary == "2 claims of the key 'k' won (fresh, processes)"
+
+    def test_opcodes_are_tried(self, tmp_path: Path) -> None:
+        """A claim that is wrong within one line is found in the pass at opcodes."""
+        found = run("InlineBackend", tmp_path, processes=False, chosen={"CLAIM-5"}, budget_s=30)
+        assert found["CLAIM-5"].status is Status.FAIL
+        assert "opcodes: " in str(found["CLAIM-5"].evidence["swept"])
+
+    def test_an_error_is_about_errors(self, tmp_path: Path) -> None:
+        """What a claimant should never be told is flagged under the clause about errors."""
+        found = run("RaisesBackend", tmp_path, processes=False, chosen={"CLAIM-5", "ERR-2"})
+        assert found["ERR-2"].status is Status.FAIL
+
+    def test_no_points(self, tmp_path: Path) -> None:
+        """A store that is never come to a point of is untested, not passed."""
+        found = run("PointlessBackend", tmp_path, processes=False, chosen={"CLAIM-5"})
+        assert {clause: each.status for clause, each in found.items()} == {
+            "CLAIM-5": Status.UNTESTED
+        }
+        assert "no claimant came to a point" in found["CLAIM-5"].reason
+
+    def test_a_death_is_an_error(self, tmp_path: Path) -> None:
+        """A store that dies under control has not been judged."""
+        (found,) = run_schedules(
+            Target("python:scheduled_stores:DiesBackend"),
+            scheduled_stores.ONLY_CLAIMS,
+            run_dir=tmp_path,
+            processes=False,
+            budget_s=30.0,
+            chosen={"CLAIM-5"},
+        )
+        assert found.status is Status.ERROR
