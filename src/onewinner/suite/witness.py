@@ -15,20 +15,19 @@ from typing import TYPE_CHECKING, Final
 from onewinner.clock import monotonic_ns
 from onewinner.runner import ChildError
 from onewinner.schedule.scenarios import scenarios
-from onewinner.suite.held import bad_of, violation
+from onewinner.suite.held import violation
 from onewinner.suite.orders import Judge
-from onewinner.suite.schedules import Sweeps, crew_for
+from onewinner.suite.schedules import Sweeps, crew_for, swept
 from onewinner.suite.tree import REPLAY, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
     from onewinner.schedule.gate import Boundary
     from onewinner.schedule.scenarios import Scenario
-    from onewinner.schedule.sweep import Ran, Stage
     from onewinner.suite.tree import CheckResult, Violation
 
 BUDGET_S: Final = 2.0
@@ -107,15 +106,14 @@ def witness(
             for boundary in _BOUNDARIES:
                 for scenario in chosen:
                     stage = sweeps.stage(crew, clock, scenario, boundary)
-                    for ran in _schedules(stage, over_ns):
-                        if ran.died:
-                            return None
-                        bad = bad_of(ran, judge)
-                        if bad is None:
-                            continue
-                        about = bad.error_clause(processes=processes)
-                        if clause == (about or scenario.clause(processes=processes)):
-                            return violation(bad, target.name, clause, boundary, processes)
+                    bad = swept(stage, judge, 1, lambda: monotonic_ns() > over_ns).bad
+                    if bad is None:
+                        continue
+                    if bad.fatal:
+                        return None
+                    about = bad.error_clause(processes=processes)
+                    if clause == (about or scenario.clause(processes=processes)):
+                        return violation(bad, target.name, clause, processes)
         except (ChildError, RuntimeError):
             return None  # the race has its violation; a crew that cannot start adds nothing to it
     return None
@@ -124,8 +122,3 @@ def witness(
 def _may_show(scenario: Scenario, clause: str, *, processes: bool) -> bool:
     about = scenario.clause(processes=processes)
     return about is not None and (clause in _ERRORS or about == clause)
-
-
-def _schedules(stage: Stage, over_ns: int) -> Iterator[Ran]:
-    for victim in stage.victims:
-        yield from stage.one_preemption(victim, lambda: monotonic_ns() > over_ns)
