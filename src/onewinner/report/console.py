@@ -40,6 +40,8 @@ def render(result: RunResult, terminal: Terminal | None = None) -> str:
     page.line()
     page.clauses([c for c in result.clauses if c.status is not Status.NA])
     page.not_applicable(result)
+    for note in result.notes:
+        page.line(f"note {text.shorten(note, at_most=text.PROSE_BYTES)}", "dim")
     for clause in result.clauses:
         if clause.status in (Status.FAIL, Status.ERROR, Status.UNTESTED):
             page.failure(clause, result)

@@ -43,6 +43,7 @@ def as_dict(result: RunResult) -> dict[str, Any]:
         "capabilities": _plain(result.capabilities),
         "stopped_early": result.stopped_early,
         "interrupted": result.interrupted,
+        "notes": [text.shorten(note, at_most=text.PROSE_BYTES) for note in result.notes],
         "clauses": [_clause(clause, result) for clause in result.clauses],
     }
 

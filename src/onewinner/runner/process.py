@@ -30,6 +30,7 @@ DISK_FACTOR: Final = 3
 """How many times its patience a child is given while it waits for a disk."""
 
 _LOOK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
+_ENDS: Final = frozenset({os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED})
 _STACKS_S: Final = 0.5
 _TAIL_BYTES: Final = 16_384
 _TAIL_LINES: Final = 40
@@ -134,9 +135,10 @@ class Child:
     def dead(self) -> bool:
         """Tell whether the process has ended, without taking its id out of use."""
         try:
-            return os.waitid(os.P_PID, self.pid, _LOOK) is not None
+            found = os.waitid(os.P_PID, self.pid, _LOOK)
         except ChildProcessError:  # reaped already
             return True
+        return found is not None and found.si_code in _ENDS  # stops are told where it is traced
 
     def waits_for_disk(self) -> bool:
         """Tell whether a thread of the child is stuck in the kernel, as on a disk that stalls.
@@ -173,6 +175,15 @@ class Child:
         self._process.join()
         code: int | None = self._process.exitcode
         return code
+
+    def reaped(self, status: int) -> None:
+        """Take the wait status of a process that somebody else has reaped: whoever traced it."""
+        self._process._popen.returncode = os.waitstatus_to_exitcode(status)  # noqa: SLF001 - the only place where it can be put
+
+    def links(self) -> set[str]:
+        """Answer the pipes between kit and child, as /proc/PID/fd names them."""
+        ours = [each for each in (self._replies, self._noise, self._orders) if each is not None]
+        return {os.readlink(f"/proc/self/fd/{each.fileno()}") for each in ours}  # noqa: PTH115 - no path
 
     def close(self) -> None:
         """Kill what is left, and give back every descriptor."""

@@ -56,8 +56,8 @@ class Watcher(Protocol):
         """
         ...  # pragma: no cover
 
-    def leaves(self, thread: Thread, entry: ptrace.Entry, value: int) -> None:
-        """Hear that a thread came back from a system call, before it goes on."""
+    def leaves(self, thread: Thread, entry: ptrace.Entry, value: int) -> bool:
+        """Hear that a thread came back from a system call; answer whether to hold it there."""
         ...  # pragma: no cover
 
     def ended(self, tid: int, status: int) -> None:
@@ -244,8 +244,9 @@ class Tracer:
                 return
         elif info is not None:
             entry, thread.entry, thread.lends = thread.entry, None, False
-            if entry is not None:
-                self._watcher.leaves(thread, entry, info.value)
+            if entry is not None and self._watcher.leaves(thread, entry, info.value):
+                self._hold(thread)
+                return
         self._go(thread)
 
     def _hold(self, thread: Thread) -> None:

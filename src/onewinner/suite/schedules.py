@@ -17,6 +17,7 @@ from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
+from onewinner.schedule.choice import Choice, choice, refusal
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Stage
@@ -63,7 +64,8 @@ def clauses(*, processes: bool) -> tuple[str, ...]:
 class Sweeps:
     """The sweeps of one target by one crew.
 
-    `found` tells by clause what was covered; `notes` why something was left out.
+    `found` tells by clause what was covered; `notes` where claimants were held and what was left
+    out, each with its reason.
     """
 
     target: Target
@@ -88,17 +90,29 @@ class Sweeps:
             return
         for scenario in left:
             self._about(scenario).scenarios += 1
-        self.boundary = self._boundary(crew, clock, left[0])
-        for each in passes(self.boundary):
-            for scenario in list(left):
-                if len(scenario.calls) > 2 and each.preemptions > 1:
-                    continue  # of three calls each is held once, in turn
-                if self._about(scenario).bad is not None or monotonic_ns() > over_ns:
-                    left.remove(scenario)
-                    continue
-                if not self.one(crew, clock, scenario, judge, over_ns, each):
-                    left.remove(scenario)
-                yield self.passed
+        chosen = self._choice(crew, clock, left[0])
+        self.boundary = chosen.boundary
+        for each in passes(chosen):
+            with ExitStack() as stack:
+                if each.boundary == chosen.deeper and monotonic_ns() < over_ns:
+                    own = self._crew_of_its_own(stack, each.boundary)
+                else:
+                    own = crew, clock
+                for scenario in list(left):
+                    if len(scenario.calls) > 2 and each.preemptions > 1:
+                        continue  # of three calls each is held once, in turn
+                    if self._about(scenario).bad is not None or monotonic_ns() > over_ns:
+                        left.remove(scenario)
+                        continue
+                    if not self.one(*own, scenario, judge, over_ns, each):
+                        left.remove(scenario)
+                    yield self.passed
+
+    def _crew_of_its_own(self, stack: ExitStack, boundary: Boundary) -> tuple[Crew, Clock]:
+        """Start another crew: one that is traced stays so, and is slow at whatever it does."""
+        home = self.home / boundary
+        home.mkdir()
+        return crew_for(stack, self.target, self.capabilities, home, processes=self.processes)
 
     def _about(self, scenario: Scenario) -> Covered:
         return self.found[str(scenario.clause(processes=self.processes))]
@@ -112,16 +126,25 @@ class Sweeps:
             return False
         return not (scenario.fresh and self.target.location is not None)
 
-    def _boundary(self, crew: Crew, clock: Clock, scenario: Scenario) -> Boundary:
-        """Answer statements where the store makes any; else the lines of its Python code."""
-        stage = self.stage(crew, clock, scenario, "sql")
-        return "sql" if any(stage.unheld().points) else "line"
+    def _choice(self, crew: Crew, clock: Clock, scenario: Scenario) -> Choice:
+        """Choose the boundary by what a first schedule shows at it."""
+
+        def count(boundary: Boundary) -> int:
+            ran = self.stage(crew, clock, scenario, boundary).unheld()
+            return max(len(points) for points in ran.points)
+
+        located = self.target.location is not None
+        chosen = choice(count, processes=self.processes, located=located)
+        self.notes += chosen.notes()
+        return chosen
 
     def stage(self, crew: Crew, clock: Clock, scenario: Scenario, boundary: Boundary) -> Stage:
         """Answer a stage that nobody used; lines are swept on a location each.
 
         The number of lines may depend on what is in the store: so nothing of before may be there.
         """
+        if boundary in {"syscall", "client"} and refusal() is None:
+            crew.trace()
         self._stages += 1
         unique = f"{wall_ns():x}" if self.target.location is not None else ""
         return Stage(
@@ -166,13 +189,14 @@ class Sweeps:
         return found.bad is None and found.ended
 
 
-def passes(boundary: Boundary) -> tuple[Pass, ...]:
+def passes(chosen: Choice) -> tuple[Pass, ...]:
     """Answer the passes, the most telling for its time first.
 
-    What goes wrong within one line of Python is seen at opcodes only.
+    What goes wrong within one line of Python is seen at system calls or at opcodes only.
     """
-    deeper = [Pass("opcode", 1)] if boundary == "line" else []
-    return (Pass(boundary, 1), *deeper, Pass(boundary, 2))
+    deeper = [] if chosen.deeper is None else [Pass(chosen.deeper, 1)]
+    deeper += [Pass("opcode", 1)] if chosen.boundary == "line" else []
+    return (Pass(chosen.boundary, 1), *deeper, Pass(chosen.boundary, 2))
 
 
 @dataclass(slots=True)
@@ -315,6 +339,7 @@ def _results(sweeps: Sweeps, name: str, failure: str, seconds: float) -> Iterato
                 evidence=covered.evidence(),
                 violation=shown,
                 seconds=seconds,
+                notes=tuple(f"{name}: {each}" for each in sweeps.notes),
             )
 
 

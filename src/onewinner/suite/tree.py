@@ -74,7 +74,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What one check found out about one clause; `evidence` counts what was exercised."""
+    """What one check found out about one clause; `evidence` counts what was exercised.
+
+    `notes` say how the check went about it, and what it had to leave out; a sentence each.
+    """
 
     check: str
     clause: str
@@ -83,6 +86,7 @@ class CheckResult:
     evidence: Evidence = field(default_factory=dict)
     violation: Violation | None = None
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,12 @@ class RunResult:
     def status(self) -> Status:
         """The worst status of all clauses that were judged."""
         return max((clause.status for clause in self.clauses), default=Status.NA)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the checks say of how they went about it, each sentence once."""
+        checks = (check for clause in self.clauses for check in clause.checks)
+        return tuple(dict.fromkeys(note for check in checks for note in check.notes))
 
     @property
     def reached(self) -> Level | None:
