@@ -26,7 +26,7 @@ CAPABILITIES = Capabilities(
     validates_input=False,
 )
 
-SOURCE = '''
+SOURCE = """
 def racy_claim(self, key, value, *, ttl_ms=None):
     path = self.home / key
     if path.exists():
@@ -55,7 +55,7 @@ def open_space(self, plugin_id, namespace, **_):
     home = Path(self.location, plugin_id, namespace)
     home.mkdir(parents=True, exist_ok=True)
     return self.store(home)
-'''
+"""
 
 _FOUND: dict[str, Any] = {"json": json, "os": os, "Path": Path, "ABSENT": ABSENT}
 exec(compile(SOURCE, "<frozen opaque>", "exec"), _FOUND)  # see above

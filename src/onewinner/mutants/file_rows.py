@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class FileRows:
-    """A correct store: each row a file, made whole under another name, and a lock for each space."""
+    """A correct store: a file for each row, put there whole, and a lock for each space."""
 
     def __init__(self, home: Path, clock: Clock) -> None:
         self.home = home

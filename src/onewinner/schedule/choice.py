@@ -1,4 +1,4 @@
-"""Which boundary the claimants of a target are held at: what it shows decides, not what it is called.
+"""Which boundary the claimants of a target are held at: what it shows decides, not its name.
 
 A boundary is right where calls come to points at it, and the one that says most in a report is
 taken. Statements come first: they are few, and whoever reads a report knows them. A server that was
@@ -29,6 +29,10 @@ NAMES: Final[dict[str, str]] = {
     "client": "client calls",
 }
 """What reports call the boundaries."""
+
+
+TRACED: Final = frozenset({"syscall", "client"})
+"""The boundaries that are seen from outside a process, by whoever traces it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,18 +235,24 @@ class Crew:
             return 0
         return _SERVER_NS if self.held else _SERVER_ALONE_NS
 
-    def trace(self) -> None:
+    def trace(self) -> str | None:
         """Trace the claimants from now on, where each has a process of its own.
 
-        Raises OSError where the kernel refuses that; what was traced by then stays so.
+        Answers why the kernel refuses that, None where it does not: a process can forbid it.
         """
         from onewinner.schedule.traced import TracedClaimant
 
+        if not self.processes:
+            return None
         for number, claimant in enumerate(self.claimants):
-            if self.processes and not isinstance(claimant, TracedClaimant):
-                traced = TracedClaimant(claimant)
+            if not isinstance(claimant, TracedClaimant):
+                try:
+                    traced = TracedClaimant(claimant)
+                except OSError as error:
+                    return f"the claimants cannot be traced: {error.strerror}"
                 self._stack.callback(traced.end)
                 self.claimants[number] = traced
+        return None
 
     def hear(self, timeout_s: float) -> bool:
         """Take in what has been said; answer whether anything has."""

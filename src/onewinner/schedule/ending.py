@@ -1,4 +1,4 @@
-"""The end of a process that is traced: killed with all that it started, and reaped to the last thread.
+"""The end of a process that is traced: killed with all it started, reaped to the last thread.
 
 The kernel tells the end of a process only after each of its traced threads was reaped by the thread
 that traces it; so a plain wait for such a process would last for ever.

@@ -1,4 +1,4 @@
-"""The points of one call that is held at system calls: how they are counted, and what they are called.
+"""The points of a call that is held at system calls: how they are counted, and their names.
 
 A point is called after the system call and what it works on, without whatever differs from one call
 to the next. So it can be found again in another call, in another process, on another day.
@@ -44,7 +44,7 @@ class Points:
         self._words: tuple[tuple[re.Pattern[str], str], ...] = ()
 
     def begin(self, words: Mapping[str, str], hold: int | Point | None) -> None:
-        """Begin a call; `words` are what differs from call to call, each with what stands for it."""
+        """Begin a call; `words` differ from call to call, each with what stands for it."""
         self.passed = []
         self.hold = hold
         self._counts.clear()

@@ -153,7 +153,9 @@ _DESCRIPTOR: Final = frozenset(_DESCRIPTOR_TEXT.split())
 
 READS: Final = frozenset({"read", "readv", "preadv2", "recvfrom"})
 
-SENDS: Final = frozenset({"write", "writev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile"})
+SENDS: Final = frozenset(
+    {"write", "writev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile"}
+)
 """By these something goes to a server where the first argument is a socket."""
 
 RECEIVES: Final = frozenset({"read", "readv", "preadv2", "recvfrom", "recvmsg", "recvmmsg"})

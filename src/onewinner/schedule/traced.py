@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from onewinner.clock import monotonic_ns, sleep
 from onewinner.runner.process import signal_name
 from onewinner.schedule import resident
+from onewinner.schedule.choice import TRACED
 from onewinner.schedule.claimant import Blocked, Died
 from onewinner.schedule.crew import PATIENCE_S, PythonClaimant
 from onewinner.schedule.ending import end_group
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from onewinner.generator import Call
     from onewinner.schedule.claimant import Returned
     from onewinner.schedule.gate import Hold
-
-TRACED: Final = frozenset({"syscall", "client"})
-"""The boundaries that are seen from outside."""
 
 _TURNS: Final = 64
 _EAGER: Final = 100
@@ -166,6 +164,4 @@ class TracedClaimant(PythonClaimant):
         self.end()
         self._child.receive()
         where = f", in {doing}" if doing else ""
-        return Died(
-            f"its call did not return within {PATIENCE_S:.0f} s{where}", self._child.tail()
-        )
+        return Died(f"its call did not return within {PATIENCE_S:.0f} s{where}", self._child.tail())

@@ -17,7 +17,7 @@ from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
-from onewinner.schedule.choice import Choice, choice, refusal
+from onewinner.schedule.choice import TRACED, Choice, choice, refusal
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Stage
@@ -143,8 +143,8 @@ class Sweeps:
 
         The number of lines may depend on what is in the store: so nothing of before may be there.
         """
-        if boundary in {"syscall", "client"} and refusal() is None:
-            crew.trace()
+        if boundary in TRACED and refusal() is None and (lost := crew.trace()) is not None:
+            self.notes += [lost] if lost not in self.notes else []
         self._stages += 1
         unique = f"{wall_ns():x}" if self.target.location is not None else ""
         return Stage(
@@ -170,6 +170,8 @@ class Sweeps:
         """Sweep one scenario; answer whether that came to its end with nothing bad."""
         stage = self.stage(crew, clock, scenario, this.boundary)
         found = swept(stage, judge, this.preemptions, lambda: monotonic_ns() > over_ns)
+        if this.boundary != self.boundary and not found.points and found.bad is None:
+            return found.ended  # there is nothing that its calls could be held at
         about = self._about(scenario)
         about.schedules[this.boundary] += len(found.rans)
         about.three += len(found.rans) if len(scenario.calls) > 2 else 0
