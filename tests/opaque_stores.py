@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,6 +45,16 @@ def good_claim(self, key, value, *, ttl_ms=None):
     finally:
         whole.unlink()
     return True
+
+def threaded_claim(self, key, value, *, ttl_ms=None):
+    return self.workers.submit(racy_claim, self, key, value).result()
+
+def doomed_claim(self, key, value, *, ttl_ms=None):
+    if key == "die":
+        os.kill(os.getpid(), 9)
+    while key == "hang":
+        os.read(self.silence, 1)
+    return good_claim(self, key, value)
 
 def lookup(self, key):
     try:
@@ -90,3 +101,31 @@ class GoodBackend:
 
 class RacyBackend(GoodBackend):
     store = RacyStore
+
+
+class ThreadedStore(RacyStore):
+    """A thread of its own makes the claim."""
+
+    register_if_absent = cast("Callable[..., bool]", _FOUND["threaded_claim"])
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.workers = ThreadPoolExecutor(1)
+
+
+class DoomedStore(GoodStore):
+    """It dies, or hangs, at certain keys."""
+
+    register_if_absent = cast("Callable[..., bool]", _FOUND["doomed_claim"])
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.silence, self.other = os.pipe()
+
+
+class ThreadedBackend(GoodBackend):
+    store = ThreadedStore
+
+
+class DyingBackend(GoodBackend):
+    store = DoomedStore

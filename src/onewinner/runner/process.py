@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import multiprocess
+import multiprocess.process
 from multiprocess.reduction import ForkingPickler
 
 from onewinner.clock import monotonic_ns
@@ -175,6 +176,14 @@ class Child:
         self._process.join()
         code: int | None = self._process.exitcode
         return code
+
+    def hand_over(self) -> None:
+        """Let nobody wait for this process but the one who traces it from now on.
+
+        The multiprocess package polls all of its children whenever it starts another, and would
+        take a stop for an end.
+        """
+        multiprocess.process._children.discard(self._process)  # noqa: SLF001 - there is no other way
 
     def reaped(self, status: int) -> None:
         """Take the wait status of a process that somebody else has reaped: whoever traced it."""

@@ -9,7 +9,9 @@ which every store makes that others can notice, whatever it is written in.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onewinner.schedule import ptrace
@@ -50,6 +52,20 @@ class Choice:
     def notes(self) -> tuple[str, ...]:
         """Answer what to tell about it, a sentence each."""
         return (f"held at {NAMES[self.boundary]}: {self.because}", *self.lost)
+
+
+def unavailable() -> str | None:
+    """Answer why no claimant can be held on this system; None where it can.
+
+    Whether a claimant waits for one that is held is read from the scheduler's state. Where that is
+    nowhere to be read, a store that waits for its lock could not be told from one that hangs.
+    """
+    if Path("/proc/self/stat").exists():
+        return None
+    return (
+        f"left out, for {sys.platform} has no /proc from which it could be read that a claimant "
+        f"waits for another; the races judge alone (run on Linux to have schedules controlled)"
+    )
 
 
 def refusal() -> str | None:

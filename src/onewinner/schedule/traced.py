@@ -46,6 +46,7 @@ class TracedClaimant(PythonClaimant):
         self._held = False
         self._watched = False
         self._turns = 0
+        self._child.hand_over()
         self._tracer = Tracer(self._child.pid, self._gate)
 
     def begin(

@@ -65,6 +65,7 @@ class Run:
         self.done = 0
         self.checks = [c for c in checks_for(level, capabilities) if chosen & set(c.clauses)]
         self.stopped = False
+        self.left_out: list[str] = []
 
     def run(self) -> None:
         """Run all checks: sequential ones in a child, then the races."""
@@ -95,6 +96,7 @@ class Run:
             versions=_versions(),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
+            left_out=tuple(self.left_out),
         )
 
     def _clause_results(self) -> list[ClauseResult]:
@@ -180,9 +182,14 @@ class Run:
     # --- what runs in parallel -------------------------------------------------------------------
 
     def _sweep(self, check: Check) -> None:
+        from onewinner.schedule.choice import unavailable
         from onewinner.suite.schedules import PROCESSES, run_schedules
 
         self._tell(check.name, {})
+        if (why := unavailable()) is not None:
+            self.done += 1
+            self.left_out.append(f"{check.name}: {why}")
+            return
         results = run_schedules(
             self.target,
             self.capabilities,

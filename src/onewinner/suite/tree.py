@@ -130,7 +130,7 @@ class RunResult:
     """One run of the gate against one target.
 
     `whole` is False where only some clauses were asked for, or the run stopped at a violation: then
-    nothing is said about a level.
+    nothing is said about a level. `left_out` says which checks cannot be run here at all, and why.
     """
 
     target: str
@@ -146,6 +146,7 @@ class RunResult:
     stopped_early: bool = False
     whole: bool = True
     interrupted: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -154,9 +155,10 @@ class RunResult:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the checks say of how they went about it, each sentence once."""
+        """What was left out, and how the checks went about the rest; each sentence once."""
         checks = (check for clause in self.clauses for check in clause.checks)
-        return tuple(dict.fromkeys(note for check in checks for note in check.notes))
+        said = (note for check in checks for note in check.notes)
+        return tuple(dict.fromkeys((*self.left_out, *said)))
 
     @property
     def reached(self) -> Level | None:
