@@ -25,8 +25,8 @@ from onewinner.schedule.sweep import Segment
 from onewinner.suite.again import replayed
 from onewinner.suite.engine import probe
 from onewinner.suite.held import bad_of
-from onewinner.suite.orders import Judge
 from onewinner.suite.options import Options
+from onewinner.suite.orders import Judge
 from onewinner.suite.replay import read_token
 from onewinner.suite.run import Run
 from onewinner.suite.schedules import Sweeps, crew_for, run_schedules, swept
