@@ -81,6 +81,7 @@ class Run:
 
     def tree(self) -> RunResult:
         """Answer what was found as the one value that reports are written from."""
+        noted = (note for result in self.results for note in result.notes)
         return RunResult(
             target=self.target.name,
             level=self.level,
@@ -96,7 +97,7 @@ class Run:
             versions=_versions(),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
-            left_out=tuple(self.left_out),
+            notes=tuple(dict.fromkeys([*self.left_out, *noted])),
         )
 
     def _clause_results(self) -> list[ClauseResult]:

@@ -130,7 +130,8 @@ class RunResult:
     """One run of the gate against one target.
 
     `whole` is False where only some clauses were asked for, or the run stopped at a violation: then
-    nothing is said about a level. `left_out` says which checks cannot be run here at all, and why.
+    nothing is said about a level. `notes` say what was left out and why, and how the checks went
+    about the rest.
     """
 
     target: str
@@ -146,19 +147,12 @@ class RunResult:
     stopped_early: bool = False
     whole: bool = True
     interrupted: bool = False
-    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
         """The worst status of all clauses that were judged."""
         return max((clause.status for clause in self.clauses), default=Status.NA)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was left out, and how the checks went about the rest; each sentence once."""
-        checks = (check for clause in self.clauses for check in clause.checks)
-        said = (note for check in checks for note in check.notes)
-        return tuple(dict.fromkeys((*self.left_out, *said)))
 
     @property
     def reached(self) -> Level | None:
