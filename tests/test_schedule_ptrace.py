@@ -614,8 +614,11 @@ class Recording:
         thread.matters = syscalls.is_point(self.names[-1])
         return self.names[-1] == "access"
 
-    def leaves(self, thread: Thread, entry: ptrace.Entry, value: int) -> None:
-        pass
+    def leaves(self, thread: Thread, entry: ptrace.Entry, value: int) -> bool:
+        return False
+
+    def swallows(self, thread: Thread, number: int) -> bool:
+        return False
 
     def ended(self, tid: int, status: int) -> None:
         pass

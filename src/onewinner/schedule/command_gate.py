@@ -84,6 +84,10 @@ class Gate:
             self._inside = True
         return False
 
+    def swallows(self, _thread: Thread, _number: int) -> bool:
+        """Leave every signal to the command."""
+        return False
+
     def ended(self, tid: int, status: int) -> None:
         """Keep how the command ended."""
         if tid == self._process.pid:

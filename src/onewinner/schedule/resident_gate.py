@@ -69,8 +69,8 @@ class ResidentGate:
         """Count what others notice; answer whether the call is held there."""
         thread.matters = False
         name = syscalls.name_of(entry.arch, entry.number)
-        if name == announcing.NAME and self._heard(entry.args[1]):
-            return False
+        if name == announcing.NAME and entry.args[1] == announcing.END:
+            self._inside, thread.free = False, True
         if not self._inside:
             return False
         if self._client:
@@ -96,19 +96,17 @@ class ResidentGate:
         self._awaited.discard(link)
         return self._points.reach(sockets.TAKE)
 
+    def swallows(self, thread: Thread, number: int) -> bool:
+        """Notice that a call begins; from here on its thread's system calls are looked at."""
+        if number != announcing.BEGIN:
+            return False
+        self._inside, thread.free = True, False
+        return True
+
     def ended(self, tid: int, status: int) -> None:
         """Keep how the process ended."""
         if tid == self._pid:
             self.status = status
-
-    def _heard(self, place: int) -> bool:
-        if place == announcing.BEGIN:
-            self._inside = True
-        elif place == announcing.END:
-            self._inside = False
-        else:
-            return False
-        return True
 
     def _sends(self, thread: Thread, name: str, entry: Entry) -> bool:
         if name not in syscalls.SENDS and name != "connect":
