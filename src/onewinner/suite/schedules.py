@@ -17,7 +17,7 @@ from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
-from onewinner.schedule.choice import TRACED, Choice, choice, refusal
+from onewinner.schedule.choice import TRACED, choice, refusal
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Stage
@@ -65,7 +65,7 @@ class Sweeps:
     """The sweeps of one target by one crew.
 
     `found` tells by clause what was covered; `notes` where claimants were held and what was left
-    out, each with its reason.
+    out, each with its reason. `deeper` is a boundary beside the one that was chosen.
     """
 
     target: Target
@@ -76,6 +76,7 @@ class Sweeps:
     found: defaultdict[str, Covered] = field(default_factory=lambda: defaultdict(Covered))
     notes: list[str] = field(default_factory=list)
     boundary: Boundary = "sql"
+    deeper: Boundary | None = None
     passed: int = 0
     _stages: int = 0
 
@@ -90,11 +91,10 @@ class Sweeps:
             return
         for scenario in left:
             self._about(scenario).scenarios += 1
-        chosen = self._choice(crew, clock, left[0])
-        self.boundary = chosen.boundary
-        for each in passes(chosen):
+        self.boundary = self._boundary(crew, clock, left[0])
+        for each in passes(self.boundary, self.deeper):
             with ExitStack() as stack:
-                if each.boundary == chosen.deeper and monotonic_ns() < over_ns:
+                if each.boundary == self.deeper and monotonic_ns() < over_ns:
                     own = self._crew_of_its_own(stack, each.boundary)
                 else:
                     own = crew, clock
@@ -126,7 +126,7 @@ class Sweeps:
             return False
         return not (scenario.fresh and self.target.location is not None)
 
-    def _choice(self, crew: Crew, clock: Clock, scenario: Scenario) -> Choice:
+    def _boundary(self, crew: Crew, clock: Clock, scenario: Scenario) -> Boundary:
         """Choose the boundary by what a first schedule shows at it."""
 
         def count(boundary: Boundary) -> int:
@@ -136,7 +136,8 @@ class Sweeps:
         located = self.target.location is not None
         chosen = choice(count, processes=self.processes, located=located)
         self.notes += chosen.notes()
-        return chosen
+        self.deeper = chosen.deeper
+        return chosen.boundary
 
     def stage(self, crew: Crew, clock: Clock, scenario: Scenario, boundary: Boundary) -> Stage:
         """Answer a stage that nobody used; lines are swept on a location each.
@@ -191,14 +192,14 @@ class Sweeps:
         return found.bad is None and found.ended
 
 
-def passes(chosen: Choice) -> tuple[Pass, ...]:
+def passes(boundary: Boundary, deeper: Boundary | None = None) -> tuple[Pass, ...]:
     """Answer the passes, the most telling for its time first.
 
     What goes wrong within one line of Python is seen at system calls or at opcodes only.
     """
-    deeper = [] if chosen.deeper is None else [Pass(chosen.deeper, 1)]
-    deeper += [Pass("opcode", 1)] if chosen.boundary == "line" else []
-    return (Pass(chosen.boundary, 1), *deeper, Pass(chosen.boundary, 2))
+    finer = [] if deeper is None else [Pass(deeper, 1)]
+    finer += [Pass("opcode", 1)] if boundary == "line" else []
+    return (Pass(boundary, 1), *finer, Pass(boundary, 2))
 
 
 @dataclass(slots=True)
