@@ -25,7 +25,7 @@ from onewinner.checker import RegisterModel, check
 from onewinner.checker.acts import acts_of
 from onewinner.checker.claims import ClaimModel
 from onewinner.checker.depth_first import DepthFirst
-from onewinner.checker.frontier import Frontier, Transitions
+from onewinner.checker.frontier import Frontier
 from onewinner.checker.listings import mixed_listings
 from onewinner.checker.search import Allowance, prepare
 from onewinner.checker.verdict import Budgets
@@ -41,7 +41,7 @@ EXACT = ClaimModel(eps_ms=0)
 
 def searched(kind: Any, history: Any, model: Any) -> bool:
     """Tell what one search by itself finds."""
-    search = kind(Transitions(model), prepare(history), Allowance(Budgets()))
+    search = kind(model, prepare(history), Allowance(Budgets()))
     while not search.run(10_000):
         pass
     return bool(search.valid)

@@ -1,4 +1,7 @@
-"""Run as a program: forbids itself ptrace by seccomp, and says what the kit makes of it."""
+"""Run as a program: forbids itself ptrace by seccomp, and says what the kit makes of it.
+
+With the name of a target it sweeps that, and prints what was found and noted.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,15 @@ import errno
 import platform
 import struct
 import sys
+import tempfile
+from pathlib import Path
 
+from onewinner.adapters.targets import Target
 from onewinner.generator import Call
 from onewinner.schedule.command import CommandClaimant
 from onewinner.schedule.ptrace import ptrace_refusal
+from onewinner.suite.engine import probe
+from onewinner.suite.schedules import run_schedules
 
 PTRACE = {"x86_64": 101, "aarch64": 117}
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
@@ -50,5 +58,27 @@ def main() -> None:
     sys.stdout.write(f"untraced: {type(settled).__name__}\n")
 
 
+def sweep(name: str) -> None:
+    """Print a line for each clause that was judged, and a line for each note."""
+    forbid_ptrace()
+    target = Target(name)
+    with tempfile.TemporaryDirectory() as home:
+        found = run_schedules(
+            target,
+            probe(target, Path(home)),
+            run_dir=Path(home),
+            processes=True,
+            budget_s=3,
+            chosen={"CLAIM-6"},
+        )
+    for each in found:
+        sys.stdout.write(f"{each.clause} {each.status.label}\n")
+    for note in found[0].notes:
+        sys.stdout.write(f"{note}\n")
+
+
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        sweep(sys.argv[1])
+    else:
+        main()

@@ -8,7 +8,7 @@ from brute_force import linearizable
 from onewinner.checker import Budgets, KeyValueModel, RegisterModel, check
 from onewinner.checker import frontier as frontier_module
 from onewinner.checker.depth_first import DepthFirst
-from onewinner.checker.frontier import Frontier, Transitions
+from onewinner.checker.frontier import Frontier
 from onewinner.checker.linearizable import Dovetail
 from onewinner.checker.search import Allowance, Exhausted, prepare
 from onewinner.history import Ok, Operation
@@ -17,15 +17,9 @@ from test_linearizable import hard_history, random_history
 MODEL = RegisterModel()
 
 
-def begun(kind, history, model, budgets):
-    """Answer a search of some kind before its first step."""
-    steps = model if kind is Dovetail else Transitions(model)
-    return kind(steps, prepare(history), Allowance(budgets))
-
-
 def searched(kind, history, model=MODEL, slice_=10**6):
     """Answer a search of some kind that is decided."""
-    search = begun(kind, history, model, Budgets())
+    search = kind(model, prepare(history), Allowance(Budgets()))
     while not search.run(slice_):
         pass
     return search
@@ -75,7 +69,7 @@ def test_searches_can_be_sliced(kind):
 )
 def test_budgets_end_each_search(kind, budgets, why):
     """Steps, memory and time are counted in both searches."""
-    search = begun(kind, hard_history(), MODEL, budgets)
+    search = kind(MODEL, prepare(hard_history()), Allowance(budgets))
     with pytest.raises(Exhausted, match=why):
         search.run(10**9)
 
@@ -148,21 +142,6 @@ def test_broken_reduction_of_the_frontier_is_noticed(monkeypatch, where, name, b
     monkeypatch.setattr(where, name, broken)
     assert any(
         searched(Frontier, history).valid is not linearizable(history, MODEL)
-        for history in map(random_history, range(1200))
-    )
-
-
-def test_hasty_observers_of_the_depth_first_search_are_noticed(monkeypatch):
-    """An observer that is taken before an optional operation must not make it too late."""
-    original = DepthFirst.__init__
-
-    def hasty(self, transitions, prepared, allowance):
-        original(self, transitions, prepared, allowance)
-        self._observes = [transitions.observes(label) for label in self._labels]
-
-    monkeypatch.setattr(DepthFirst, "__init__", hasty)
-    assert any(
-        searched(DepthFirst, history).valid is not linearizable(history, MODEL)
         for history in map(random_history, range(1200))
     )
 

@@ -320,7 +320,7 @@ class TestTheRegistry:
         assert re.fullmatch(r"[A-Z`].{20,110}\.", mutant.lesson)
         assert mutant.shows in {"alone", "threads", "processes"}
         assert mutant.family in {"answers", "atomicity", "caps", "eviction", "expiry"} | {
-            *("files", "inputs", "isolation", "readers", "upserts")
+            *("file_rows", "files", "inputs", "isolation", "readers", "upserts")
         }
 
     @pytest.mark.parametrize("name", MUTANTS)

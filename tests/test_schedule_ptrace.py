@@ -18,7 +18,7 @@ import commands
 from onewinner.clock import monotonic_ns, sleep
 from onewinner.generator import Call
 from onewinner.history import Info, Ok
-from onewinner.schedule import ptrace, syscalls
+from onewinner.schedule import announcing, ptrace, syscalls
 from onewinner.schedule.claimant import Blocked, Died, Held, Point, Returned
 from onewinner.schedule.command import CommandClaimant, outcome_of, request_line
 from onewinner.schedule.command_process import CommandProcess
@@ -570,6 +570,11 @@ class TestTracer:
         """The numbers of system calls are those of the kernel's tables, on either machine."""
         x86_64, aarch64 = syscalls.AUDIT_ARCH_X86_64, syscalls.AUDIT_ARCH_AARCH64
         known = {
+            "lseek": (8, 62),
+            "connect": (42, 203),
+            "sendto": (44, 206),
+            "recvfrom": (45, 207),
+            "recvmsg": (47, 212),
             "openat": (257, 56),
             "write": (1, 64),
             "futex": (202, 98),
@@ -587,6 +592,12 @@ class TestTracer:
         assert syscalls.name_of(aarch64, 244) == "syscall 244"
         assert syscalls.name_of(0x40000003, 5) == "syscall 5"
 
+    def test_what_goes_to_a_server_is_in_both_tables(self) -> None:
+        """By whatever name a client sends and receives, either machine has a number for it."""
+        names = {announcing.NAME, "connect"} | syscalls.SENDS | syscalls.RECEIVES
+        for arch in (syscalls.AUDIT_ARCH_X86_64, syscalls.AUDIT_ARCH_AARCH64):
+            assert names - {syscalls.name_of(arch, number) for number in range(500)} == set()
+
     def test_no_claim_is_made_without_a_point(self) -> None:
         """What makes, locks, changes or removes a file, or talks to a server, is a point."""
         assert [name for name in EFFECTS.split() if not syscalls.is_point(name)] == []
@@ -603,8 +614,11 @@ class Recording:
         thread.matters = syscalls.is_point(self.names[-1])
         return self.names[-1] == "access"
 
-    def leaves(self, thread: Thread, entry: ptrace.Entry, value: int) -> None:
-        pass
+    def leaves(self, thread: Thread, entry: ptrace.Entry, value: int) -> bool:
+        return False
+
+    def swallows(self, thread: Thread, number: int) -> bool:
+        return False
 
     def ended(self, tid: int, status: int) -> None:
         pass

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from onewinner.checker.frontier import Transitions
 from onewinner.checker.search import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onewinner.checker.frontier import Transitions
-    from onewinner.checker.search import Allowance, Prepared
+    from onewinner.checker.search import Allowance, Model, Prepared
 
 _END = -1
 _LOOK = 1024
@@ -42,19 +42,14 @@ class DepthFirst:
 
     decided_by = "depth-first"
 
-    def __init__(
-        self, transitions: Transitions, prepared: Sequence[Prepared], allowance: Allowance
-    ) -> None:
+    def __init__(self, model: Model, prepared: Sequence[Prepared], allowance: Allowance) -> None:
         self.prepared = prepared
         self.failing: int | None = None
         self.done = False
         self.steps = 0
         self._allowance = allowance
-        self._transitions = transitions
+        self._transitions = Transitions(model)
         self._labels = [self._transitions.label(each) for each in prepared]
-        # An observer is no longer free where it keeps an optional operation from coming in time.
-        eager = not any(each.optional and each.returned_ns < NEVER for each in prepared)
-        self._observes = [eager and transitions.observes(label) for label in self._labels]
         self._after = [*range(1, len(prepared)), _END] if prepared else []
         self._before = list(range(_END, len(prepared) - 1))
         self._first = 0 if prepared else _END
@@ -80,7 +75,7 @@ class DepthFirst:
         while not self.done and self.steps - begun <= most_steps:
             if not self._must:
                 self.done = True
-            elif not self._go_on() and not self._go_back():
+            elif not self._take_from(self._first) and not self._go_back():
                 self.done, self.failing = True, self._stuck
             if self.steps - spent > _LOOK:
                 self._allowance.spend(self.steps - spent, len(self._seen))
@@ -88,25 +83,11 @@ class DepthFirst:
         self._allowance.spend(self.steps - spent, len(self._seen))
         return self.done
 
-    def _go_on(self) -> bool:
-        """Take an observer that may come next and fits, which cannot hurt; else any operation."""
-        bound = self._bound()
-        index = self._first
-        while index != _END and self.prepared[index].invoked_ns <= bound:
-            if self._observes[index] and self._may_come(index):
-                self.steps += 1
-                if self._transitions.fits(self._state, self._labels[index]):
-                    return self._visit(index)
-            index = self._after[index]
-        return self._take_from(self._first)
-
     def _go_back(self) -> bool:
         """Take operations back until another can be taken instead; False where none can."""
         while self._order:
             last = self._order.pop()
             self._put_back(last)
-            if self._observes[last.index]:
-                continue  # it changed nothing, so what cannot follow it cannot come before it
             if last.others:
                 self._enter(last.index, last.others)
                 return True
@@ -115,29 +96,20 @@ class DepthFirst:
         return False
 
     def _take_from(self, index: int) -> bool:
-        """Take the first mutator from this one on that may come next and leads to new ground."""
+        """Take the first operation from this one on that may come next and leads to new ground."""
         bound = self._bound()
         while index != _END:
             each = self.prepared[index]
             if each.invoked_ns > bound:
                 break
-            if not self._observes[index] and self._may_come(index):
+            if not each.optional or each.returned_ns >= self._latest_ns:
                 self.steps += 1
-                if self._visit(index):
+                fresh = self._fresh(index)
+                if fresh:
+                    self._enter(index, fresh)
                     return True
             index = self._after[index]
         return False
-
-    def _may_come(self, index: int) -> bool:
-        each = self.prepared[index]
-        return not each.optional or each.returned_ns >= self._latest_ns
-
-    def _visit(self, index: int) -> bool:
-        """Take an operation next if that leads to new ground."""
-        fresh = self._fresh(index)
-        if fresh:
-            self._enter(index, fresh)
-        return bool(fresh)
 
     def _bound(self) -> int:
         """Answer the earliest return of what must still happen: nothing begun later comes next."""

@@ -43,15 +43,13 @@ class Frontier:
 
     decided_by = "frontier"
 
-    def __init__(
-        self, transitions: Transitions, prepared: Sequence[Prepared], allowance: Allowance
-    ) -> None:
+    def __init__(self, model: Model, prepared: Sequence[Prepared], allowance: Allowance) -> None:
         self.prepared = prepared
         self.failing: int | None = None
         self.done = False
         self._pause_at, self._patience = 0, _PATIENCE
         self._accounted = 0
-        self._transitions = transitions
+        self._transitions = Transitions(model)
         self._allowance = allowance
         self._events = events(prepared)
         self._next = 0
@@ -272,11 +270,8 @@ class Transitions:
     def _ask(self, state: int, label: int) -> tuple[int, ...]:
         operation, before = self._samples[label], self._states[state]
         step = self._model.step
-        try:
-            once, again = tuple(step(before, operation)), tuple(step(before, operation))
-        except Exception as error:
-            raise _fault("step", error) from error
-        if once != again:
+        once = self._guarded(lambda: tuple(step(before, operation)))
+        if once != self._guarded(lambda: tuple(step(before, operation))):
             raise ModelFault(
                 f"the model's step answers differently when it is asked twice for {operation.f} "
                 f"{operation.value!r} in state {before!r}; it must be a pure function"
@@ -301,9 +296,10 @@ class Transitions:
     def _guarded(self, call: Any, *arguments: Any) -> Any:
         try:
             return call(*arguments)
+        except ModelFault:
+            raise
         except Exception as error:
-            raise _fault(call.__name__, error) from error
-
-
-def _fault(name: str, error: Exception) -> ModelFault:
-    return ModelFault(f"the model's {name} raised {type(error).__name__}: {error}")
+            name = getattr(call, "__name__", "step").replace("<lambda>", "step")
+            raise ModelFault(
+                f"the model's {name} raised {type(error).__name__}: {error}"
+            ) from error

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.checker.depth_first import DepthFirst
-from onewinner.checker.frontier import Frontier, Transitions
+from onewinner.checker.frontier import Frontier
 from onewinner.checker.search import Allowance, Exhausted, ModelFault, prepare
 from onewinner.checker.verdict import Budgets, PartitionVerdict, Verdict, merge
 
@@ -115,11 +115,9 @@ class Dovetail:
     def __init__(self, model: Model, prepared: Sequence[Prepared], allowance: Allowance) -> None:
         self.prepared = prepared
         self.steps = 0
-        self._transitions = Transitions(model)  # what one search has asked, both know
-        self._searches: list[Frontier | DepthFirst] = [
-            Frontier(self._transitions, prepared, allowance)
-        ]
+        self._searches: list[Frontier | DepthFirst] = [Frontier(model, prepared, allowance)]
         self._turns = 0
+        self._model = model
         self._allowance = allowance
 
     @property
@@ -141,7 +139,7 @@ class Dovetail:
         """Give each search a slice; the first to decide is put first."""
         self._turns += 1
         if self._turns == _DEPTH_FROM:
-            self._searches.insert(0, DepthFirst(self._transitions, self.prepared, self._allowance))
+            self._searches.insert(0, DepthFirst(self._model, self.prepared, self._allowance))
         for search in list(self._searches):
             before = search.steps
             try:

@@ -45,7 +45,7 @@ def render(result: RunResult, terminal: Terminal | None = None) -> str:
             page.failure(clause, result)
     page.line()
     for note in result.notes:
-        page.line(f"Note: {note}", "yellow")
+        page.line(f"Note: {text.shorten(note, at_most=text.PROSE_BYTES)}", "yellow")
     for line in verdict.calibration(result):
         page.line(line)
     good = result.exit_code is ExitCode.CONFORMS

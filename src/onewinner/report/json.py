@@ -40,7 +40,7 @@ def as_dict(result: RunResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "cores": result.cores,
         "versions": dict(result.versions),
-        "notes": list(result.notes),
+        "notes": [text.shorten(note, at_most=text.PROSE_BYTES) for note in result.notes],
         "capabilities": _plain(result.capabilities),
         "stopped_early": result.stopped_early,
         "interrupted": result.interrupted,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import multiprocess
+import multiprocess.process
 from multiprocess.reduction import ForkingPickler
 
 from onewinner.clock import monotonic_ns
@@ -32,6 +33,9 @@ DISK_FACTOR: Final = 3
 
 _CAN_LOOK: Final = hasattr(os, "waitid")  # macOS has it from Python 3.13 on
 _LOOK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT if _CAN_LOOK else 0
+_ENDS: Final = (
+    frozenset({os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED}) if _CAN_LOOK else frozenset()
+)
 _STACKS_S: Final = 0.5
 _TAIL_BYTES: Final = 16_384
 _TAIL_LINES: Final = 40
@@ -143,9 +147,11 @@ class Child:
         """
         if _CAN_LOOK:
             try:
-                return os.waitid(os.P_PID, self.pid, _LOOK) is not None
+                found = os.waitid(os.P_PID, self.pid, _LOOK)
             except ChildProcessError:  # reaped already
                 return True
+            # What is traced tells of its stops too.
+            return found is not None and found.si_code in _ENDS
         if self._process.is_alive():
             return False
         if not self._reaped:
@@ -189,6 +195,23 @@ class Child:
         self._process.join()
         code: int | None = self._process.exitcode
         return code
+
+    def hand_over(self) -> None:
+        """Let nobody wait for this process but the one who traces it from now on.
+
+        The multiprocess package polls all of its children whenever it starts another, and would
+        take a stop for an end.
+        """
+        multiprocess.process._children.discard(self._process)  # noqa: SLF001 - there is no other way
+
+    def reaped(self, status: int) -> None:
+        """Take the wait status of a process that somebody else has reaped: whoever traced it."""
+        self._process._popen.returncode = os.waitstatus_to_exitcode(status)  # noqa: SLF001 - the only place where it can be put
+
+    def links(self) -> set[str]:
+        """Answer the pipes between kit and child, as /proc/PID/fd names them."""
+        ours = [each for each in (self._replies, self._noise, self._orders) if each is not None]
+        return {os.readlink(f"/proc/self/fd/{each.fileno()}") for each in ours}  # noqa: PTH115 - no path
 
     def close(self) -> None:
         """Kill what is left, and give back every descriptor."""

@@ -14,16 +14,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from onewinner.clock import monotonic_ns, sleep
 from onewinner.runner import guardian
-from onewinner.schedule.ptrace import WALL
+from onewinner.schedule.ending import end_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _TAIL_BYTES: Final = 16_384
 _TAIL_LINES: Final = 40
-_END_S: Final = 30.0
 
 # What runs first in the child, and makes itself the command. Code between fork and exec would not
 # be safe in a kit that has threads; a program of its own is.
@@ -142,7 +140,8 @@ class CommandProcess:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.status = status
-                self._kill_group()
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, signal.SIGKILL)
         return self.status is not None
 
     def how_it_ended(self) -> str:
@@ -157,46 +156,10 @@ class CommandProcess:
     def end(self, traced: Iterable[tuple[int, int]] = ()) -> None:
         """Kill the process with its group, and what else of it is traced; reap all of it.
 
-        `traced` are process and thread ids. An id stays in use until it is reaped, so nobody else's
-        process can be hit.
+        `traced` are process and thread ids.
         """
-        if self.status is None:
-            self._kill_group()
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-        left = {tid: pid for pid, tid in traced}
-        for pid in set(left.values()) - {self.pid}:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        until = monotonic_ns() + int(_END_S * 1e9)
-        while self._reap(left) and monotonic_ns() < until:
-            sleep(0.0002)
+        self.status = end_group(self.pid, self.status, traced)
         guardian.release_group(self.pid)
-
-    def _kill_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-
-    def _reap(self, left: dict[int, int]) -> bool:
-        """Reap what has ended, of the group and of the threads in `left`; tell if more is there.
-
-        A stranger in the group is a child that was started while its parent was killed.
-        """
-        for tid in (-self.pid, *left):
-            try:
-                found, status = os.waitpid(tid, os.WNOHANG | WALL)
-                while found:
-                    if os.WIFSTOPPED(status):
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(found, signal.SIGKILL)
-                    elif found == self.pid:
-                        self.status = status
-                    found, status = os.waitpid(tid, os.WNOHANG | WALL)
-            except ChildProcessError:
-                left.pop(tid, None)
-                if tid == -self.pid and not left:
-                    return False
-        return True
 
     def close(self) -> None:
         """Give the pipes back; more than once does no harm."""

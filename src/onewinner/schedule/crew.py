@@ -35,6 +35,12 @@ _LOOK_S: Final = 0.001
 _ASLEEP: Final = 3
 """So many looks in a row must find it asleep, and that it did not run since the first of them."""
 
+# Who sleeps until a server answers waits for the server, and only perhaps for another claimant: of
+# a server nothing is to be read in /proc. So it is given time; one that is merely slower than this
+# makes a schedule that was not the one asked for, and no false alarm.
+_SERVER_NS: Final = 100_000_000
+_SERVER_ALONE_NS: Final = 2_000_000_000
+
 
 class PythonClaimant:
     """One claimant of a crew; see the protocol `Claimant`."""
@@ -86,6 +92,7 @@ class PythonClaimant:
 
     def resume(self, hold: Hold = None) -> None:
         """Let a held call go on."""
+        self._crew.held.discard(self._number)
         self._tell(resident.Go(hold))
 
     def _tell(self, order: object) -> None:
@@ -96,6 +103,7 @@ class PythonClaimant:
         """Wait until the call is held, has returned, or sleeps; see the protocol."""
         message = self._message()
         if isinstance(message, resident.Holding):
+            self._crew.held.add(self._number)
             return Held(message.point, message.number)
         return _returned(message) if isinstance(message, resident.Done) else message
 
@@ -105,6 +113,7 @@ class PythonClaimant:
         It is looked at only when it has been silent for a moment: most answers come at once.
         """
         asleep, seen = 0, ""
+        awake_ns = monotonic_ns()
         until_ns = monotonic_ns() + int(3 * PATIENCE_S * 1e9)
         while self._gone is None:
             if self.inbox:
@@ -120,7 +129,9 @@ class PythonClaimant:
             found = self._asleep()
             asleep = 0 if not found else asleep + 1 if found == seen else 1
             seen = found
-            if asleep >= _ASLEEP:
+            if asleep < 2:
+                awake_ns = monotonic_ns()
+            elif asleep >= _ASLEEP and monotonic_ns() - awake_ns >= self._crew.silence_ns:
                 return Blocked()
         return self._gone
 
@@ -176,7 +187,8 @@ class PythonClaimant:
 class Crew:
     """Claimants on one location: each in a process of its own, or all threads of one process.
 
-    Use it as a context manager. With `shared` threads use one connection.
+    Use it as a context manager. With `shared` threads use one connection. `held` are the numbers of
+    those that are held.
     """
 
     def __init__(
@@ -192,6 +204,8 @@ class Crew:
         self.processes = processes
         self.shared = shared
         self.location = location
+        self.held: set[int] = set()
+        self._remote = target.location is not None
         self.claimants: list[PythonClaimant] = []
         self.cells = Cells(claimants)
         self._children: list[tuple[Child, list[PythonClaimant]]] = []
@@ -213,6 +227,32 @@ class Crew:
             for claimant in self.claimants:
                 claimant.started()
             self._stack = stack.pop_all()
+
+    @property
+    def silence_ns(self) -> int:
+        """How long a claimant must sleep to be one that waits for another, in nanoseconds."""
+        if not self._remote:
+            return 0
+        return _SERVER_NS if self.held else _SERVER_ALONE_NS
+
+    def trace(self) -> str | None:
+        """Trace the claimants from now on, where each has a process of its own.
+
+        Answers why the kernel refuses that, None where it does not: a process can forbid it.
+        """
+        from onewinner.schedule.traced import TracedClaimant
+
+        if not self.processes:
+            return None
+        for number, claimant in enumerate(self.claimants):
+            if not isinstance(claimant, TracedClaimant):
+                try:
+                    traced = TracedClaimant(claimant)
+                except OSError as error:
+                    return f"the claimants cannot be traced: {error.strerror}"
+                self._stack.callback(traced.end)
+                self.claimants[number] = traced
+        return None
 
     def hear(self, timeout_s: float) -> bool:
         """Take in what has been said; answer whether anything has."""

@@ -18,7 +18,7 @@ from onewinner.schedule.claimant import Point
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Boundary: TypeAlias = Literal["sql", "line", "opcode"]
+Boundary: TypeAlias = Literal["sql", "line", "opcode", "syscall", "client"]
 Hold: TypeAlias = "int | Point | None"
 
 _LITERAL: Final = re.compile(r"[xX]?'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b|\bNULL\b(?! )")
@@ -29,7 +29,10 @@ _current = threading.local()
 
 
 class Gate:
-    """Holds the calls of one thread; `tell` says where it is held, `wait` answers the next hold."""
+    """Holds the calls of one thread; `tell` says where it is held, `wait` answers the next hold.
+
+    `boundary` is that of the call under way; `awaits`: it sent a request and has no answer yet.
+    """
 
     def __init__(self, tell: Callable[[Point, int], None], wait: Callable[[], Hold]) -> None:
         self.points: list[Point] = []
@@ -38,10 +41,13 @@ class Gate:
         self._names: Counter[str] = Counter()
         self._hold: Hold = None
         self._open = False
+        self.boundary: Boundary | None = None
+        self.awaits = False
 
-    def enter(self, hold: Hold) -> None:
+    def enter(self, hold: Hold, boundary: Boundary | None = None) -> None:
         """Begin a call that is held at this point, counted from 1 or by its name, or at none."""
         self.points, self._hold, self._open = [], hold, True
+        self.boundary, self.awaits = boundary, False
         self._names.clear()
         _current.gate = self
 
@@ -92,5 +98,5 @@ def gate_here() -> Gate | None:
 
 def _before_statement(sql: str) -> None:
     gate = gate_here()
-    if gate is not None:
+    if gate is not None and gate.boundary != "client":
         gate.reach(statement_name(sql))

@@ -13,7 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from onewinner.clock import monotonic_ns
+from onewinner.schedule.announcing import announced
 from onewinner.schedule.gate import Gate, watch_statements
+from onewinner.schedule.sockets import watch_sockets
 from onewinner.schedule.tracing import tracing
 from onewinner.worker.handles import Handles
 from onewinner.worker.journal import OK
@@ -36,6 +38,7 @@ Send: TypeAlias = "Callable[[object], None]"
 class Do(NamedTuple):
     """An order: make a call, held at `hold`.
 
+    Where it is `traced` the kit sees from outside where the call is, and holds it.
     `fresh` is a location of its own to be at, None for the crew's; a claimant that moves connects
     anew there.
     """
@@ -44,6 +47,7 @@ class Do(NamedTuple):
     hold: Hold
     boundary: Boundary | None
     fresh: str | None = None
+    traced: bool = False
 
 
 class Go(NamedTuple):
@@ -172,7 +176,11 @@ class Resident:
             act = self._act(order.call)
         except Exception as error:
             act = partial(_raise, error)
-        self._gate.enter(order.hold if order.boundary else None)
+        if order.traced:
+            act = partial(announced, act)
+        elif order.boundary == "client":
+            watch_sockets()
+        self._gate.enter(order.hold if order.boundary else None, order.boundary)
         watch = None
         if order.boundary in {"line", "opcode"}:
             watch = tracing(self._gate, opcodes=order.boundary == "opcode")

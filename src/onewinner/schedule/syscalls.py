@@ -153,6 +153,14 @@ _DESCRIPTOR: Final = frozenset(_DESCRIPTOR_TEXT.split())
 
 READS: Final = frozenset({"read", "readv", "preadv2", "recvfrom"})
 
+SENDS: Final = frozenset(
+    {"write", "writev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile"}
+)
+"""By these something goes to a server where the first argument is a socket."""
+
+RECEIVES: Final = frozenset({"read", "readv", "preadv2", "recvfrom", "recvmsg", "recvmmsg"})
+"""By these something comes from one."""
+
 
 def _numbered(text: str, first: int = 0) -> dict[int, str]:
     return {first + place: name for place, name in enumerate(text.split()) if name != "-"}

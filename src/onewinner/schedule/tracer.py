@@ -34,7 +34,8 @@ class Thread:
 
     `entry` is the system call that it is inside of, None while it runs its own code; `matters`
     tells whether others could notice that call. `stopped`: it came to a stop and was not let go on;
-    `paused`: it is in the stop of SIGSTOP and its kin; `lends`: it waits in vfork for its child.
+    `paused`: it is in the stop of SIGSTOP and its kin; `lends`: it waits in vfork for its child;
+    `free`: its system calls are of no interest for now, and it runs at full speed.
     """
 
     tid: int
@@ -44,6 +45,7 @@ class Thread:
     stopped: bool = False
     paused: bool = False
     lends: bool = False
+    free: bool = False
 
 
 class Watcher(Protocol):
@@ -52,12 +54,16 @@ class Watcher(Protocol):
     def enters(self, thread: Thread, entry: ptrace.Entry) -> bool:
         """Hear that a thread is about to enter a system call; answer whether to hold it there.
 
-        Sets `thread.matters`.
+        Sets `thread.matters`, and may set `thread.free`.
         """
         ...  # pragma: no cover
 
-    def leaves(self, thread: Thread, entry: ptrace.Entry, value: int) -> None:
-        """Hear that a thread came back from a system call, before it goes on."""
+    def leaves(self, thread: Thread, entry: ptrace.Entry, value: int) -> bool:
+        """Hear that a thread came back from a system call; answer whether to hold it there."""
+        ...  # pragma: no cover
+
+    def swallows(self, thread: Thread, number: int) -> bool:
+        """Hear of a signal to a thread; answer whether it was meant for the watcher alone."""
         ...  # pragma: no cover
 
     def ended(self, tid: int, status: int) -> None:
@@ -204,7 +210,7 @@ class Tracer:
             elif number == ptrace.SYSCALL_STOP:
                 self._syscall(thread)
             else:  # a signal on its way to the program: it gets it
-                self._go(thread, number)
+                self._go(thread, 0 if self._watcher.swallows(thread, number) else number)
         except ProcessLookupError:  # killed while it was stopped; its end will be told
             thread.stopped = False
 
@@ -242,10 +248,13 @@ class Tracer:
             if self._watcher.enters(thread, info):
                 self._hold(thread)
                 return
+            if thread.free:  # that it comes out of this will not be told
+                thread.entry = None
         elif info is not None:
             entry, thread.entry, thread.lends = thread.entry, None, False
-            if entry is not None:
-                self._watcher.leaves(thread, entry, info.value)
+            if entry is not None and self._watcher.leaves(thread, entry, info.value):
+                self._hold(thread)
+                return
         self._go(thread)
 
     def _hold(self, thread: Thread) -> None:
@@ -259,7 +268,7 @@ class Tracer:
     def _go(self, thread: Thread, number: int = 0) -> None:
         thread.stopped = False
         with contextlib.suppress(ProcessLookupError):
-            ptrace.go_on(thread.tid, number, to_syscall=self._tracing)
+            ptrace.go_on(thread.tid, number, to_syscall=self._tracing and not thread.free)
 
 
 def _rests(thread: Thread) -> bool:

@@ -10,11 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from onewinner.schedule.choice import NAMES
+
 if TYPE_CHECKING:
     from onewinner.schedule.gate import Boundary
     from onewinner.suite.held import Bad
-
-BOUNDARIES: Final = {"sql": "SQL statements", "line": "lines of Python", "opcode": "opcodes"}
 
 SWEPT: Final = "swept"
 """The name of the evidence that is a sentence."""
@@ -58,7 +58,7 @@ class Covered:
         }
 
     def _told(self, boundary: Boundary) -> str:
-        where, run = BOUNDARIES[boundary], self.schedules[boundary]
+        where, run = NAMES[boundary], self.schedules[boundary]
         if self.wrong:
             return f"{run:,} schedules at {where}: {self.wrong:,} bad"
         most = self.preemptions(boundary)

@@ -83,6 +83,7 @@ class Run:
 
     def tree(self) -> RunResult:
         """Answer what was found as the one value that reports are written from."""
+        noted = (note for result in self.results for note in result.notes)
         return RunResult(
             target=self.target.name,
             level=self.level,
@@ -94,7 +95,7 @@ class Run:
             seconds=self._elapsed_s(),
             cores=processors(),
             versions=_versions(),
-            notes=tuple(_notes()),
+            notes=tuple(dict.fromkeys([*_notes(), *noted])),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
             canaries=self.canaries,

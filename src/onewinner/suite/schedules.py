@@ -17,6 +17,7 @@ from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
+from onewinner.schedule.choice import TRACED, choice, refusal
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Stage
@@ -63,7 +64,8 @@ def clauses(*, processes: bool) -> tuple[str, ...]:
 class Sweeps:
     """The sweeps of one target by one crew.
 
-    `found` tells by clause what was covered; `notes` why something was left out.
+    `found` tells by clause what was covered; `notes` where claimants were held and what was left
+    out, each with its reason. `deeper` is a boundary beside the one that was chosen.
     """
 
     target: Target
@@ -74,6 +76,7 @@ class Sweeps:
     found: defaultdict[str, Covered] = field(default_factory=lambda: defaultdict(Covered))
     notes: list[str] = field(default_factory=list)
     boundary: Boundary = "sql"
+    deeper: Boundary | None = None
     passed: int = 0
     _stages: int = 0
 
@@ -89,16 +92,27 @@ class Sweeps:
         for scenario in left:
             self._about(scenario).scenarios += 1
         self.boundary = self._boundary(crew, clock, left[0])
-        for each in passes(self.boundary):
-            for scenario in list(left):
-                if len(scenario.calls) > 2 and each.preemptions > 1:
-                    continue  # of three calls each is held once, in turn
-                if self._about(scenario).bad is not None or monotonic_ns() > over_ns:
-                    left.remove(scenario)
-                    continue
-                if not self.one(crew, clock, scenario, judge, over_ns, each):
-                    left.remove(scenario)
-                yield self.passed
+        for each in passes(self.boundary, self.deeper):
+            with ExitStack() as stack:
+                if each.boundary == self.deeper and monotonic_ns() < over_ns:
+                    own = self._crew_of_its_own(stack, each.boundary)
+                else:
+                    own = crew, clock
+                for scenario in list(left):
+                    if len(scenario.calls) > 2 and each.preemptions > 1:
+                        continue  # of three calls each is held once, in turn
+                    if self._about(scenario).bad is not None or monotonic_ns() > over_ns:
+                        left.remove(scenario)
+                        continue
+                    if not self.one(*own, scenario, judge, over_ns, each):
+                        left.remove(scenario)
+                    yield self.passed
+
+    def _crew_of_its_own(self, stack: ExitStack, boundary: Boundary) -> tuple[Crew, Clock]:
+        """Start another crew: one that is traced stays so, and is slow at whatever it does."""
+        home = self.home / boundary
+        home.mkdir()
+        return crew_for(stack, self.target, self.capabilities, home, processes=self.processes)
 
     def _about(self, scenario: Scenario) -> Covered:
         return self.found[str(scenario.clause(processes=self.processes))]
@@ -113,15 +127,25 @@ class Sweeps:
         return not (scenario.fresh and self.target.location is not None)
 
     def _boundary(self, crew: Crew, clock: Clock, scenario: Scenario) -> Boundary:
-        """Answer statements where the store makes any; else the lines of its Python code."""
-        stage = self.stage(crew, clock, scenario, "sql")
-        return "sql" if any(stage.unheld().points) else "line"
+        """Choose the boundary by what a first schedule shows at it."""
+
+        def count(boundary: Boundary) -> int:
+            ran = self.stage(crew, clock, scenario, boundary).unheld()
+            return max(len(points) for points in ran.points)
+
+        located = self.target.location is not None
+        chosen = choice(count, processes=self.processes, located=located)
+        self.notes += chosen.notes()
+        self.deeper = chosen.deeper
+        return chosen.boundary
 
     def stage(self, crew: Crew, clock: Clock, scenario: Scenario, boundary: Boundary) -> Stage:
         """Answer a stage that nobody used; lines are swept on a location each.
 
         The number of lines may depend on what is in the store: so nothing of before may be there.
         """
+        if boundary in TRACED and refusal() is None and (lost := crew.trace()) is not None:
+            self.notes += [lost] if lost not in self.notes else []
         self._stages += 1
         unique = f"{wall_ns():x}" if self.target.location is not None else ""
         return Stage(
@@ -147,6 +171,8 @@ class Sweeps:
         """Sweep one scenario; answer whether that came to its end with nothing bad."""
         stage = self.stage(crew, clock, scenario, this.boundary)
         found = swept(stage, judge, this.preemptions, lambda: monotonic_ns() > over_ns)
+        if this.boundary != self.boundary and not found.points and found.bad is None:
+            return found.ended  # there is nothing that its calls could be held at
         about = self._about(scenario)
         about.schedules[this.boundary] += len(found.rans)
         about.three += len(found.rans) if len(scenario.calls) > 2 else 0
@@ -166,13 +192,14 @@ class Sweeps:
         return found.bad is None and found.ended
 
 
-def passes(boundary: Boundary) -> tuple[Pass, ...]:
+def passes(boundary: Boundary, deeper: Boundary | None = None) -> tuple[Pass, ...]:
     """Answer the passes, the most telling for its time first.
 
-    What goes wrong within one line of Python is seen at opcodes only.
+    What goes wrong within one line of Python is seen at system calls or at opcodes only.
     """
-    deeper = [Pass("opcode", 1)] if boundary == "line" else []
-    return (Pass(boundary, 1), *deeper, Pass(boundary, 2))
+    finer = [] if deeper is None else [Pass(deeper, 1)]
+    finer += [Pass("opcode", 1)] if boundary == "line" else []
+    return (Pass(boundary, 1), *finer, Pass(boundary, 2))
 
 
 @dataclass(slots=True)
@@ -315,6 +342,7 @@ def _results(sweeps: Sweeps, name: str, failure: str, seconds: float) -> Iterato
                 evidence=covered.evidence(),
                 violation=shown,
                 seconds=seconds,
+                notes=tuple(f"{name}: {each}" for each in sweeps.notes),
             )
 
 

@@ -85,7 +85,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What one check found out about one clause; `evidence` counts what was exercised."""
+    """What one check found out about one clause; `evidence` counts what was exercised.
+
+    `notes` say how the check went about it, and what it had to leave out; a sentence each.
+    """
 
     check: str
     clause: str
@@ -94,6 +97,7 @@ class CheckResult:
     evidence: Evidence = field(default_factory=dict)
     violation: Violation | None = None
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +167,8 @@ class RunResult:
 
     `canaries` are races that are certainly there, run before those of the target.
     `whole` is False where only some clauses were asked for, or the run stopped at a violation: then
-    nothing is said about a level. `notes` say what this machine did not allow.
+    nothing is said about a level. `notes` say what this machine did not allow, what was left out
+    and why, and how the checks went about the rest.
     """
 
     target: str
