@@ -112,6 +112,11 @@ class PythonClaimant:
             elif monotonic_ns() > until_ns:
                 self._gone = self._hung()
 
+    @property
+    def pid(self) -> int:
+        """The process that the claimant lives in."""
+        return self._child.pid
+
     def close(self) -> None:
         """End the process that the claimant lives in."""
         self._child.close()

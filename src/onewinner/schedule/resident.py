@@ -131,6 +131,10 @@ class Resident:
             self._say(Took())
             self._say(self._done(order))
 
+    def carry_out(self, order: Do) -> Done:
+        """Carry out one order, here and now."""
+        return self._done(order)
+
     def _released(self) -> Hold:
         order: Go = self.orders.get()
         self._say(Took())
