@@ -18,9 +18,9 @@ class Clause:
 
     `needs` are tokens that `missing` understands: an operation's name, or `ttl`, `eviction`,
     `reject-new`, `row-cap`, `process-scope`, `durable`, `virtual-clock`, `input-rules`,
-    `private-files`, `damage`. `note` settles what the sentence leaves open. Severity `critical`: two holders, or a lost or foreign
-    row; `major`: a wrong answer or a broken limit; `minor`: a hazard that needs bad luck in timing
-    to hurt.
+    `private-files`, `damage`. `note` settles what the sentence leaves open. Severity `critical`:
+    two holders, or a lost or foreign row; `major`: a wrong answer or a broken limit; `minor`: a
+    hazard that needs bad luck in timing to hurt.
     """
 
     id: str

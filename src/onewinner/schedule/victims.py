@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from onewinner.generator import Call
 
 VICTIM_S: Final = 20.0
-"""A victim that has not come to its point, or to its end, after so long is killed and called hung."""
+"""A victim that has come neither to its point nor to its end after so long is killed: it hung."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -141,16 +141,16 @@ def _rage(target: Target, clock: Clock, rage: Rage) -> tuple[Client, ...]:
     def live(number: int, pipe: int) -> None:
         os.close(release)
         handles = Handles(target, rage.place, clock)
-        acts = [
-            (handles.store(call).register_if_absent, call) for call in rage.calls[number]
-        ]
+        acts = [(handles.store(call).register_if_absent, call) for call in rage.calls[number]]
         write_frame(pipe, "ready")
         os.read(waiting, 1)
         for place, (act, call) in enumerate(acts):
             write_frame(pipe, place)
             options = {} if call.ttl_ms is None else {"ttl_ms": call.ttl_ms}
             try:
-                kind, answer = plain("register_if_absent", act(call.key, call.value, **options))
+                kind, answer = plain(
+                    "register_if_absent", act(str(call.key), call.value, **options)
+                )
             except BaseException as error:
                 kind, answer = failure(error)
             write_frame(pipe, (place, kind, answer))

@@ -229,7 +229,9 @@ class SqliteBackend:
     def damage(self, plugin_id: str, namespace: str, key: str) -> None:
         """Cut the stored value of a row in two, so that tests can see what becomes of it."""
         with self.file.transaction("damage") as connection:
-            connection.execute(self.DAMAGE, {"plugin": plugin_id, "namespace": namespace, "key": key})
+            connection.execute(
+                self.DAMAGE, {"plugin": plugin_id, "namespace": namespace, "key": key}
+            )
 
     def close(self) -> None:
         """Close the handle; the rows stay in the file. A second call does nothing."""

@@ -6,7 +6,6 @@ nothing explains. From that one place come status, evidence and violation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -17,6 +16,8 @@ from onewinner.suite.heat import reproduce
 from onewinner.suite.tree import CheckResult, Status, Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from onewinner.adapters.targets import Target
@@ -67,7 +68,7 @@ class Ask:
     home: Path
     budget_s: float
     seed: int
-    clauses: Collection[str]
+    clauses: AbstractSet[str]
 
     def applies(self, clause: str) -> bool:
         """Tell whether a clause is asked for and the store declares what it needs."""
@@ -139,7 +140,7 @@ def run_fault(
     run_dir: Path,
     budget_s: float,
     seed: int,
-    chosen: Collection[str] = frozenset(CLAUSES),
+    chosen: AbstractSet[str] = frozenset(CLAUSES),
 ) -> list[CheckResult]:
     """Run one check with faults, and answer a result for each of its clauses that applies."""
     started = monotonic_ns()
@@ -150,7 +151,7 @@ def run_fault(
         home=run_dir / name,
         budget_s=budget_s,
         seed=seed,
-        clauses=frozenset(fault.clauses) & frozenset(chosen),
+        clauses=frozenset(fault.clauses) & chosen,
     )
     tally = Tally()
     failure = ""

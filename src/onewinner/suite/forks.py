@@ -1,7 +1,7 @@
 """The check of forks: parent and child go on with a handle that was opened before the fork.
 
-Nothing is removed and nothing expires, and no key but one is claimed by two. So each claim must win,
-one of the two on the shared key, and whoever claims again afterwards must be refused.
+Nothing is removed and nothing expires, and no key but one is claimed by two. So each claim must
+win, one of the two on the shared key, and whoever claims again afterwards must be refused.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 _POINTS_MOST: Final = 60
 _LEAST_S: Final = 3.0
-_WHY: Final = "no order of these calls, with the failed one done or not done, is one of the contract"
+_WHY: Final = (
+    "no order of these calls, with the failed one done or not done, is one of the contract"
+)
 _CLAIM: Final = write("register_if_absent", KEY, "v", None)
 _RIVAL: Final = write("register_if_absent", KEY, "r", None)
 
@@ -177,9 +179,7 @@ class _Full:
                 _WHY,
             )
 
-    def _explained(
-        self, mine: Operation, theirs: Operation | None, after: list[Operation]
-    ) -> bool:
+    def _explained(self, mine: Operation, theirs: Operation | None, after: list[Operation]) -> bool:
         orders = ((mine,),) if theirs is None else ((mine, theirs), (theirs, mine))
         return any(self._judge.after([State()], [*order, *after]) for order in orders)
 

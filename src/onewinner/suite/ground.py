@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 START_MS: Final = 1_700_000_000_000
 HURT: Final = "hurt"
-"""The phase of a call whose process suffered something: unless it answered, it may have happened."""
+"""The phase of a call whose process suffered: unless it answered, it may have happened or not."""
 
 _WRITES: Final = frozenset({"register", "register_if_absent"})
 

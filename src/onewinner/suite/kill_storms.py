@@ -84,9 +84,7 @@ class _Aftermath:
         """Let one storm come, and judge what is there afterwards."""
         cap = self._ask.capabilities.limits.plugin_row_cap
         claims = CLAIMS if cap is None else min(CLAIMS, max(1, cap // CLIENTS - 1))
-        came = storm(
-            self._ask.seed, number, self._place.plugin, self._ttl_ms, claims=claims
-        )
+        came = storm(self._ask.seed, number, self._place.plugin, self._ttl_ms, claims=claims)
         rage = Rage(self._ground.address(self._place), came.calls, came.answers)
         clients = nursery.rage(rage)
         if not all(client.ready for client in clients):
@@ -210,4 +208,3 @@ def _by(call: Call) -> int:
 def _text(call: Call) -> str:
     ttl = "" if call.ttl_ms is None else f", ttl_ms={call.ttl_ms}"
     return f"register_if_absent({call.key!r}, {call.value!r}{ttl})"
-

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from onewinner.clock import monotonic_ns
-from onewinner.history import Info, Ok, Operation
+from onewinner.history import Fail, Info, Ok, Operation
 from onewinner.model import State
 from onewinner.nemesis import act, situations
 from onewinner.nemesis.situations import KEY, Situation, lapse, ttl_of, write
@@ -88,10 +88,12 @@ class _Kills:
                 if monotonic_ns() > self._over_ns and number:
                     whole = False
                     break
+                if self._tally.broken:  # where others are not served, each look takes long
+                    break
                 graves.append(self._kill(situation, point))
             self._tally.count("situations")
             self._bury([grave for grave in graves if grave is not None])
-            if self._ask.clauses <= self._tally.broken.keys():
+            if self._tally.broken:
                 break
         self._tally.counts["held at"] = (
             "SQL statements" if self._boundary == "sql" else "lines of Python"
@@ -149,11 +151,12 @@ class _Kills:
     def _served(self, grave: _Grave, calls: list[Operation]) -> None:
         failed = [each for each in calls if each.extra["phase"] == "look" and _failed(each)]
         if failed:
+            half = _corrupt(failed[0])
             self._tally.blame(
-                "DUR-6",
+                "DUR-4" if half else "DUR-6",
                 f"after a process was killed, {told(failed[0])} ({grave.situation.name})",
                 grave.place.story(),
-                "what a dead process held must not be held against others",
+                _WHOLE if half else "what a dead process held must not be held against others",
             )
 
     def _timely(self, grave: _Grave) -> bool:
@@ -202,3 +205,12 @@ class _Kills:
 
 def _failed(operation: Operation) -> bool:
     return not isinstance(operation.outcome, Ok)
+
+
+def _corrupt(operation: Operation) -> bool:
+    """Tell whether a row could not be read: it was written by half."""
+    match operation.outcome:
+        case Fail({"code": "CORRUPT"}):
+            return True
+        case _:
+            return False

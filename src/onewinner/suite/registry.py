@@ -23,8 +23,8 @@ class Check:
     """One check: what it is called, the clauses that it can judge, and from which level on it runs.
 
     `case` is a small directed program, `program` the random programs of the stateful machine,
-    `sweep` all schedules of a few calls under control, `fault` what the nemesis does to a store, and
-    `race` parallel claimants in threads or processes.
+    `sweep` all schedules of a few calls under control, `fault` what the nemesis does to a store,
+    and `race` parallel claimants in threads or processes.
     """
 
     name: str
@@ -62,8 +62,8 @@ def all_checks() -> tuple[Check, ...]:
     """Answer every check, the cheapest and most telling first."""
     from onewinner.suite import schedules
     from onewinner.suite.cases import CASES
-    from onewinner.suite.programs import CLAUSES_EXERCISED, NAME
     from onewinner.suite.faults import FAULTS
+    from onewinner.suite.programs import CLAUSES_EXERCISED, NAME
     from onewinner.suite.races import RACES
 
     order = list(CLAUSES)

@@ -1,9 +1,10 @@
 """The check of stops: a process stands still at each point of a claim, and the world goes on.
 
-The victim is held at a point and stopped (SIGSTOP). Time passes, beyond a TTL or by an hour; a rival
-claims the key; the victim goes on (SIGCONT). Some order of the two, at times at which each was under
-way, must explain all answers and what is left. At one point the rival is let wait for as long as it
-wants to, up to its own time-out; at the others the victim goes on as soon as the rival sleeps.
+The victim is held at a point and stopped (SIGSTOP). Time passes, beyond a TTL or by an hour; a
+rival claims the key; the victim goes on (SIGCONT). Some order of the two, at times at which each
+was under way, must explain all answers and what is left. At one point the rival is let wait for as
+long as it wants to, up to its own time-out; at the others the victim goes on as soon as the rival
+sleeps.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from onewinner.suite.ground import HURT, CrashJudge, Ground, Place, at
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from onewinner.generator import Step
     from onewinner.history import Operation
     from onewinner.schedule.claimant import Settled
     from onewinner.schedule.crew import PythonClaimant
@@ -49,7 +49,7 @@ class _Scene:
     name: str
     prepare: tuple[Call, ...]
     claim: Call
-    step: Step
+    step: Pass
 
 
 def run_stops(ask: Ask, tally: Tally) -> None:
@@ -108,17 +108,21 @@ class _Stops:
             self._stop_at(scene, points, wait=True)
 
     def _points(self, scene: _Scene) -> int:
-        for boundary in ("sql", "line") if self._boundary == "sql" else ("line",):
-            self._boundary = boundary  # type: ignore[assignment]
-            place = self._ground.place()
-            self._ground.prepare(place, scene.prepare)
-            victim = self._ground.claimant(1)
-            victim.boundary = self._boundary
-            victim.begin(scene.claim._replace(plugin=place.plugin), fresh=place.location)
-            ended = victim.finish()
-            if isinstance(ended, Returned) and ended.points:
-                return len(ended.points)
-        return 0
+        """Answer how many points a claim has; lines are counted where there are no statements."""
+        points = self._unstopped(scene)
+        if not points and self._boundary == "sql":
+            self._boundary = "line"
+            points = self._unstopped(scene)
+        return points
+
+    def _unstopped(self, scene: _Scene) -> int:
+        place = self._ground.place()
+        self._ground.prepare(place, scene.prepare)
+        victim = self._ground.claimant(1)
+        victim.boundary = self._boundary
+        victim.begin(scene.claim._replace(plugin=place.plugin), fresh=place.location)
+        ended = victim.finish()
+        return len(ended.points) if isinstance(ended, Returned) else 0
 
     def _stop_at(self, scene: _Scene, number: int, *, wait: bool = False) -> None:
         ground, place = self._ground, self._ground.place()
@@ -213,4 +217,3 @@ class _Stopped:
 
 def _shown(call: Call) -> str:
     return f"{call.f}({call.key!r}, {call.value!r})"
-

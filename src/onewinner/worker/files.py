@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from onewinner.clock import SystemClock, wall_ns
-from onewinner.worker.journal import OK
 from onewinner.worker.recorder import failure, plain
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Answered(NamedTuple):
     answer: Any
 
 
-def modes(send: Callable[[object], None], target: Target, location: str) -> list[Seen]:
+def modes(_send: Callable[[object], None], target: Target, location: str) -> list[Seen]:
     """Claim under a umask that forbids nothing, and answer what is there while a handle is open."""
     os.umask(0)
     backend = target.connect(location, SystemClock())
@@ -55,7 +54,7 @@ def modes(send: Callable[[object], None], target: Target, location: str) -> list
 
 
 def damaged(
-    send: Callable[[object], None], target: Target, location: str, listed: bool
+    _send: Callable[[object], None], target: Target, location: str, listed: bool
 ) -> list[Answered]:
     """Damage the value of one row of three, and answer what calls come to, in order."""
     backend: Any = target.connect(location, SystemClock())
