@@ -133,6 +133,16 @@ class TestLevel:
         with pytest.raises(UsageError, match="scope='thread'"):
             verify(Target("memory"), Options(level="crash"))
 
+    def test_what_cannot_be_held_is_untested(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the system does not tell who sleeps nothing was tried, and that is no pass."""
+        monkeypatch.setattr("onewinner.suite.faults.cannot_tell_who_sleeps", lambda: "no /proc")
+        results = judged("sqlite", "stops-at-points", tmp_path)
+        assert [(result.status, result.reason) for result in results] == [
+            (Status.UNTESTED, "no /proc")
+        ]
+
     def test_storage_of_a_server_is_left_out(self, tmp_path: Path) -> None:
         """The kit cannot fill the disk of a server: that is said, and is no pass."""
         results = run_fault(

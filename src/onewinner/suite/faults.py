@@ -1,7 +1,7 @@
 """The register of the checks with faults: what each does, the clauses it judges, and how it tells.
 
-Each check sends a `Tally` through its clauses: what was done, how often, and the first thing that
-nothing explains. From that one place come status, evidence and violation.
+Each check fills a `Tally`: what was done, how often, and by clause the first thing that nothing
+explains. From that one place come status, evidence and violation.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
+from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.suite.heat import reproduce
 from onewinner.suite.tree import CheckResult, Status, Violation
 
@@ -80,10 +81,14 @@ Run: TypeAlias = "Callable[[Ask, Tally], None]"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A check with faults: the clauses that it judges, and where its work stands in code."""
+    """A check with faults: the clauses that it judges, and where its work stands in code.
+
+    `holds`: it holds claimants at points, which takes a system that tells who sleeps.
+    """
 
     clauses: tuple[str, ...]
     find: Callable[[], Run]
+    holds: bool = True
 
 
 def _kills() -> Run:
@@ -126,9 +131,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),
     "kills-in-storms": Fault(("DUR-3", "DUR-4", "DUR-6"), _storms),
     "stops-at-points": Fault(("DUR-7",), _stops),
-    "forks": Fault(("DUR-8",), _forks),
+    "forks": Fault(("DUR-8",), _forks, holds=False),
     "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
-    "files": Fault(("DUR-9", "ERR-7"), _files),
+    "files": Fault(("DUR-9", "ERR-7"), _files, holds=False),
 }
 
 
@@ -155,8 +160,12 @@ def run_fault(
     )
     tally = Tally()
     failure = ""
+    refusal = cannot_tell_who_sleeps() if fault.holds else None
     try:
-        fault.find()(ask, tally)
+        if refusal is None:
+            fault.find()(ask, tally)
+        else:
+            tally.lacking = dict.fromkeys(fault.clauses, refusal)
     except (ChildError, RuntimeError) as error:
         failure = str(error)
     seconds = (monotonic_ns() - started) / 1e9

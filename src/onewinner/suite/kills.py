@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LEAST_S: Final = 3.0
 _POINTS_MOST: Final = 60
+_HUNG_MOST: Final = 2
 _LATE: Final = "late"
 _CLAIM: Final = "register_if_absent"
 _EMPTY: Final = State()
@@ -74,6 +75,7 @@ class _Kills:
         self._judge = CrashJudge(ask.capabilities)
         self._over_ns = monotonic_ns() + int(max(ask.budget_s, _LEAST_S) * 1e9)
         self._boundary: Boundary = "sql"
+        self._hung = 0
 
     def run(self) -> None:
         """Go through the situations; each gets its points in an order that spreads them."""
@@ -126,6 +128,9 @@ class _Kills:
             where, name = f"before `{fell.at.point.name}`", "killed inside a call"
         else:
             self._tally.count("not reached")
+            self._hung += fell.done is None
+            if self._hung > _HUNG_MOST:
+                raise RuntimeError(f"processes that were to be killed in a call fail: {fell.how}")
             return None
         self._tally.count(name)
         call = ground.note(place, 9, situation.call, outcome, interval, HURT)
