@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from onewinner.adapters.targets import Target
 from onewinner.clock import monotonic_ns
+from onewinner.contract.clauses import CLAUSES
 from onewinner.mutants import MUTANTS
 from onewinner.suite.engine import Options, verify
 from onewinner.suite.tree import ExitCode, RunResult, Status
@@ -24,7 +25,9 @@ from onewinner.suite.tree import ExitCode, RunResult, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CORRECT = ("memory", "sqlite")
+    from onewinner.contract.clauses import Level
+
+CORRECT: dict[str, Level] = {"memory": "thread", "sqlite": "crash"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,11 @@ def judge_mutant(name: str, budget_s: float) -> Row:
     """Judge a mutant by the clauses that it names; one violation is enough."""
     named = tuple(MUTANTS[name].clauses)
     start = monotonic_ns()
-    result = verify(
-        Target(f"mutant:{name}"), Options(select=named, budget_s=budget_s, stop_at_first=True)
+    faults = any(CLAUSES[clause].level == "crash" for clause in named)
+    options = Options(
+        level="crash" if faults else None, select=named, budget_s=budget_s, stop_at_first=True
     )
+    result = verify(Target(f"mutant:{name}"), options)
     flagged = violated(result) & set(named)
     seen = f"violates {', '.join(sorted(flagged))}" if flagged else f"named {', '.join(named)}"
     if not flagged:
@@ -56,10 +61,10 @@ def judge_mutant(name: str, budget_s: float) -> Row:
     return Row(f"mutant:{name}", right, seen, seconds_since(start))
 
 
-def judge_correct(name: str, budget_s: float) -> Row:
-    """Judge a correct store by the whole contract."""
+def judge_correct(name: str, level: Level, budget_s: float) -> Row:
+    """Judge a correct store by the whole contract, at the highest level that it can reach."""
     start = monotonic_ns()
-    result = verify(Target(name), Options(budget_s=budget_s))
+    result = verify(Target(name), Options(level=level, budget_s=budget_s))
     right = result.exit_code == ExitCode.CONFORMS
     return Row(name, right, described(result), seconds_since(start))
 
@@ -92,8 +97,8 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
             for _ in range(options.repeat):
                 yield judge_mutant(name, options.budget)
     if not options.select:
-        for name in CORRECT:
-            yield judge_correct(name, options.correct_budget)
+        for name, level in CORRECT.items():
+            yield judge_correct(name, level, options.correct_budget)
 
 
 def parsed() -> argparse.Namespace:

@@ -135,10 +135,10 @@ class TestExitCodes:
         assert cli.main(args) == ExitCode.USAGE
         assert said in capsys.readouterr().err
 
-    def test_a_level_without_checks_is_refused(self, capsys: Capture) -> None:
-        """`--level crash` is not shown green while its checks do not exist."""
-        assert cli.main(["verify", "sqlite", "--level", "crash", "--quiet"]) == ExitCode.USAGE
-        assert "level 'crash' has no checks in this release" in capsys.readouterr().err
+    def test_a_level_beyond_the_scope_is_refused(self, capsys: Capture) -> None:
+        """`--level crash` is not shown green for a store that lives in one process."""
+        assert cli.main(["verify", "memory", "--level", "crash", "--quiet"]) == ExitCode.USAGE
+        assert "the highest level that it can reach is 'thread'" in capsys.readouterr().err
 
     @pytest.mark.parametrize("option", ["--json", "--junitxml"])
     def test_a_report_that_cannot_be_written_is_refused_first(

@@ -121,12 +121,6 @@ def test_scope_caps_the_level():
         verify(Target("memory"), Options(level="process"))
 
 
-def test_level_without_checks_is_refused():
-    """A level whose checks do not exist is no level to be green at."""
-    with pytest.raises(UsageError, match="'crash' has no checks"):
-        verify(Target("sqlite"), Options(level="crash"))
-
-
 def test_unknown_clause_is_refused_with_the_nearest():
     """A selection that matches nothing is refused, and the nearest ids are named."""
     with pytest.raises(UsageError, match="CLAIM"):

@@ -130,9 +130,11 @@ class TestScratch:
         with kit(str(HERE / "kits.py"), "forked", tmp=tmp_path) as process:
             assert process.stdout is not None
             copy, path = process.stdout.readline().split()
-            for pid in {*descendants(process.pid), int(copy)}:
+            killed = {*descendants(process.pid), int(copy)}
+            for pid in killed:
                 os.kill(pid, signal.SIGKILL)
             process.kill()
+        assert gone(killed) == []
         assert Path(path).exists()
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -318,9 +318,10 @@ class TestTheRegistry:
         assert len(set(mutant.clauses)) == len(mutant.clauses)
         assert set(mutant.clauses) <= set(CLAUSES)
         assert re.fullmatch(r"[A-Z`].{20,110}\.", mutant.lesson)
-        assert mutant.shows in {"alone", "threads", "processes"}
+        assert mutant.shows in {"alone", "threads", "processes", "faults"}
         assert mutant.family in {"answers", "atomicity", "caps", "eviction", "expiry"} | {
-            *("file_rows", "files", "inputs", "isolation", "readers", "upserts")
+            *("durability", "errors", "file_rows", "files", "inputs", "isolation", "readers"),
+            "upserts",
         }
 
     @pytest.mark.parametrize("name", MUTANTS)

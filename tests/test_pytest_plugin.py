@@ -236,7 +236,6 @@ def test_the_command_line_beats_the_class_and_the_class_the_ini_file(
     ("option", "given", "said"),
     [
         ("level", "galaxy", "'galaxy' is no level"),
-        ("level", "crash", "has no checks in this release"),
         ("budget", "soon", "'soon' is no duration"),
         ("seed", "-1", "'-1' is no seed"),
     ],
@@ -258,15 +257,6 @@ def test_a_level_above_the_declared_scope_is_refused(
     result = run(pytester, "--onewinner-level=process")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "declares scope='thread'" in text_of(result)
-
-
-def test_a_class_that_asks_for_an_unbuilt_level_is_refused(
-    pytester: pytest.Pytester, fake: Engine
-) -> None:
-    """`level = "crash"` in the class is not shown green."""
-    result = run(pytester, test=SUBCLASS + "    level = 'crash'\n")
-    assert result.ret != pytest.ExitCode.OK
-    assert "has no checks in this release" in text_of(result)
 
 
 def test_evidence_is_recorded(pytester: pytest.Pytester, fake: Engine, tmp_path: Path) -> None:

@@ -157,5 +157,7 @@ def test_prose_has_one_sentence_a_line(document: Path) -> None:
     """Outside tables and code no line of a document holds two sentences."""
     text = document.read_text(encoding="utf-8")
     prose = re.sub(r"^```.*?^```$|^\|.*?$|<!--.*?-->", "", text, flags=re.DOTALL | re.MULTILINE)
-    two = re.compile(r"(?<![A-Z])(?<!^[0-9])[.!?] +[A-Z`*]")  # neither initials nor list numbers
+    two = re.compile(
+        r"(?<![A-Z])(?<!^[0-9])(?<!^[0-9][0-9])[.!?] +[A-Z`*]"
+    )  # neither initials nor list numbers
     assert [line for line in prose.splitlines() if two.search(line)] == []

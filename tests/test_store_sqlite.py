@@ -63,7 +63,13 @@ class TestTheFile:
     def test_it_declares_what_it_is(self, tmp_path: Path, clock: ManualClock) -> None:
         """The store promises the whole contract, with the limits of its profile."""
         backend = connect(str(tmp_path), clock=clock, profile=NEWER)
-        wanted = Capabilities(virtual_clock=True, plugin_row_cap=50_000, profile=NEWER)
+        wanted = Capabilities(
+            virtual_clock=True,
+            plugin_row_cap=50_000,
+            profile=NEWER,
+            private_files=True,
+            damage=True,
+        )
         assert backend.capabilities == wanted
         backend.close()
 

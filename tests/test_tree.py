@@ -172,6 +172,6 @@ class TestReachedLevel:
         assert result.reached == "thread"
 
     def test_a_level_without_clauses_is_not_reached(self) -> None:
-        """The level whose checks are not built is never shown green."""
+        """A level of which nothing was judged is never shown green."""
         result = run(clause(Status.PASS), clause(Status.PASS, PROCESS), level="crash")
         assert result.reached == "process"

@@ -99,8 +99,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for name in _OPTIONS:
         _asked(config, StoreContract, name)
     level = _asked(config, StoreContract, "level")
-    if level is not None:
-        _checks(level)  # refuses a level that has no checks yet
     if any(name in arg for arg in config.args for name in _CONFORMANCE):
         from onewinner.conformance import subject
 
@@ -160,7 +158,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _param(check: Check, grouped: bool) -> Any:
     marks = [getattr(pytest.mark, f"onewinner_level_{check.level}")]
-    if check.kind in {"race", "sweep"} and grouped:
+    if check.kind in {"race", "sweep", "fault"} and grouped:
         # Where xdist keeps a group together the other workers have better to do than wait.
         marks.append(pytest.mark.xdist_group("onewinner-stress"))
     # The random programs exercise so many clauses that naming them would hide the name.
@@ -171,10 +169,7 @@ def _param(check: Check, grouped: bool) -> Any:
 def _checks(level: Level | None) -> Sequence[Check]:
     from onewinner.conformance import subject
 
-    try:
-        return subject.checks(level)
-    except subject.Unusable as error:
-        raise pytest.UsageError(str(error)) from None
+    return subject.checks(level)
 
 
 # --- what was asked ------------------------------------------------------------------------------

@@ -39,13 +39,8 @@ class Unusable(Exception):  # noqa: N818 - a request is, not the kit
 
 
 def checks(level: Level | None) -> Sequence[Check]:
-    """Answer the checks up to `level`, all for None; Unusable where the level has no checks."""
-    if level is not None and level not in engine.BUILT:
-        raise Unusable(
-            f"level {level!r} has no checks in this release, so it cannot be shown to hold; "
-            f"ask for {' or '.join(engine.BUILT)}"
-        )
-    reach = LEVELS if level is None else LEVELS[: LEVELS.index(level) + 1]
+    """Answer the checks up to `level`; None stands for the default of a run."""
+    reach = LEVELS[: LEVELS.index(level or engine.DEFAULT) + 1]
     return [check for check in registry.all_checks() if check.level in reach]
 
 
@@ -113,6 +108,8 @@ class Subject:
         whole = engine.BUDGET_S[level] if self.budget_s is None else self.budget_s
         if check.kind == "sweep":
             return whole * engine.SWEEP_SHARE
+        if check.kind == "fault":
+            return whole * engine.FAULT_SHARE
         if check.kind != "race":
             return whole * engine.PROGRAM_SHARE
         races = sum(other.kind == "race" for other in checks(level))
@@ -169,7 +166,7 @@ def _turn(check: Check, shared: bool) -> Iterator[None]:
     races. The group is meant to prevent that, but it needs `--dist loadgroup`, and pytest-xdist
     3.8 does not keep groups together under pytest 9.
     """
-    if check.kind not in {"race", "sweep"} or not shared:
+    if check.kind not in {"race", "sweep", "fault"} or not shared:
         yield
         return
     import fcntl

@@ -70,6 +70,9 @@ class Capabilities:
         handle_scope: `process` where threads may share one handle, `thread` where each thread
             needs a connection of its own.
         validates_input: the store refuses what section 5 refuses, and trims keys.
+        private_files: what the store makes below its location is for its owner alone (DUR-9).
+        damage: the backend has a method `damage(plugin_id, namespace, key)`, by which the kit makes
+            the stored value of a row unreadable (ERR-7).
     """
 
     scope: Literal["process", "thread"] = "process"
@@ -82,6 +85,8 @@ class Capabilities:
     profile: Profile = BASE
     handle_scope: Literal["process", "thread"] = "process"
     validates_input: bool = True
+    private_files: bool = False
+    damage: bool = False
 
     def __post_init__(self) -> None:
         unknown = frozenset(self.operations) - OPERATIONS

@@ -17,10 +17,10 @@ class Clause:
     """One numbered sentence of the contract.
 
     `needs` are tokens that `missing` understands: an operation's name, or `ttl`, `eviction`,
-    `reject-new`, `row-cap`, `process-scope`, `durable`, `virtual-clock`, `input-rules`. `note`
-    settles what the sentence leaves open. Severity `critical`: two holders, or a lost or foreign
-    row; `major`: a wrong answer or a broken limit; `minor`: a hazard that needs bad luck in timing
-    to hurt.
+    `reject-new`, `row-cap`, `process-scope`, `durable`, `virtual-clock`, `input-rules`,
+    `private-files`, `damage`. `note` settles what the sentence leaves open. Severity `critical`:
+    two holders, or a lost or foreign row; `major`: a wrong answer or a broken limit; `minor`: a
+    hazard that needs bad luck in timing to hurt.
     """
 
     id: str
@@ -64,6 +64,8 @@ def missing_need(need: str, capabilities: Capabilities) -> str | None:
         "process-scope": capabilities.scope == "process",
         "durable": capabilities.durable,
         "input-rules": capabilities.validates_input,
+        "private-files": capabilities.private_files,
+        "damage": capabilities.damage,
     }
     if need in declared:
         return None if declared[need] else f"{need} is not declared"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from onewinner.contract.clause import Clause, Level, Severity, missing_need
+from onewinner.contract.clauses_of_faults import FAULTS
 from onewinner.contract.clauses_of_limits import LIMITS
 from onewinner.contract.clauses_of_operations import OPERATIONS
 
@@ -40,7 +41,12 @@ FAMILIES: Final[dict[str, str]] = {
     "ERR": "Errors",
 }
 
-CLAUSES: Final[dict[str, Clause]] = {clause.id: clause for clause in (*OPERATIONS, *LIMITS)}
+CLAUSES: Final[dict[str, Clause]] = {
+    clause.id: clause
+    for family in FAMILIES
+    for clause in (*OPERATIONS, *LIMITS, *FAULTS)
+    if clause.family == family
+}
 
 
 def by_level(level: Level) -> tuple[Clause, ...]:

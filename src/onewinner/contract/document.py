@@ -67,7 +67,7 @@ A namespace is opened with `maxEntries`, the number of live rows that it may hol
 LEVEL_WORDS: Final[dict[Level, str]] = {
     "thread": "one process: sequential programs, and parallel threads",
     "process": "several processes on one location, and reopening it",
-    "crash": "processes that are killed, paused, or lose their clock; no clause is judged at it yet",
+    "crash": "processes that are killed, stopped or forked, storage that fails, clocks that are set",
 }
 
 SEVERITY_WORDS: Final[dict[Severity, str]] = {
@@ -85,6 +85,8 @@ NEED_WORDS: Final[dict[str, str]] = {
     "durable": "`durable=True`: rows survive closing the last handle",
     "virtual-clock": "`virtual_clock=True`: the store takes its time from the clock that it is given",
     "input-rules": "`validates_input=True`: what the contract refuses is refused, and keys are trimmed",
+    "private-files": "`private_files=True`: what the store makes below its location is for its owner alone",
+    "damage": "`damage=True`: the kit can make a stored value unreadable, by `backend.damage(plugin_id, namespace, key)`",
 }
 
 PROFILE_WORDS: Final[dict[str, str]] = {
@@ -113,8 +115,12 @@ Where the store takes its time from the kit (`virtual_clock=True`), expiry is te
     "INPUT": """\
 Input is checked before anything is written.
 The figures are those of the profile `base`; the table above has the others.""",
-    "DUR": "What was acknowledged is there after closing and reopening, and opening is safe when many do it at once.",
-    "ERR": "A caller can tell what failed and what to conclude; parallel work is never a reason to fail.",
+    "DUR": """\
+What was acknowledged is there after closing and reopening, and opening is safe when many do it at once.
+DUR-3 to DUR-9 say what holds when processes are killed, stopped or forked.""",
+    "ERR": """\
+A caller can tell what failed and what to conclude; parallel work is never a reason to fail.
+ERR-5 to ERR-7 say what holds when storage fails or is damaged.""",
 }
 
 SETTLED: Final = """\

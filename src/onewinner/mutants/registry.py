@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from onewinner.contract import Connect
 
-Shows: TypeAlias = Literal["alone", "threads", "processes"]
+Shows: TypeAlias = Literal["alone", "threads", "processes", "faults"]
 
 _Part = TypeVar("_Part", bound=type)
 
@@ -31,7 +31,7 @@ class Mutant:
         lesson: how the defect goes wrong for the people who run it.
         seen: where it was seen in a real project, empty where it was not looked for.
         clauses: the clauses that may flag it, the one that must flag it first.
-        shows: what it takes to see it: one caller alone, threads, or processes.
+        shows: what it takes to see it: one caller alone, threads, processes, or the nemesis.
         connect: the target's factory.
     """
 

@@ -84,7 +84,12 @@ class PythonClaimant:
         else:
             self.inbox.append(message)
 
-    def make(self, calls: Sequence[tuple[Call, str | None]]) -> tuple[Returned, ...] | Died:
+    def make(self, call: Call, *, fresh: str | None = None) -> Returned | Died:
+        """Make a call that nobody shall hold, with `fresh` at that location; wait for its end."""
+        made = self.make_all([(call, fresh)])
+        return made if isinstance(made, Died) else made[0]
+
+    def make_all(self, calls: Sequence[tuple[Call, str | None]]) -> tuple[Returned, ...] | Died:
         """Make calls that nobody shall hold, each at its location, and wait for the last."""
         self._tell(resident.Make(tuple(calls)))
         made = self._last()
@@ -166,6 +171,11 @@ class PythonClaimant:
                 self.resume()
             elif monotonic_ns() > until_ns:
                 self._gone = self._hung()
+
+    @property
+    def pid(self) -> int:
+        """The process that the claimant lives in."""
+        return self._child.pid
 
     def close(self) -> None:
         """End the process that the claimant lives in."""

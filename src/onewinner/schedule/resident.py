@@ -162,6 +162,10 @@ class Resident:
             else:
                 self._say(self._done(order))
 
+    def carry_out(self, order: Do) -> Done:
+        """Carry out one order, here and now."""
+        return self._done(order)
+
     def _released(self) -> Hold:
         order: Go = self._take()
         self._took()

@@ -207,7 +207,7 @@ class Stage:
             self._logical_ms += step.ms + step.margin_ms
 
     def _make(self, who: int, calls: list[tuple[Call, str | None]], phase: str) -> list[Operation]:
-        made = self.cast[who].make(calls)
+        made = self.cast[who].make_all(calls)
         if isinstance(made, Died):
             return [self._operation(who, call, made, phase) for call, _ in calls]
         return [

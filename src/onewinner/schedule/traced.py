@@ -61,10 +61,10 @@ class TracedClaimant(PythonClaimant):
         self._gate.begin(call, hold, self.boundary)
         self._tell(resident.Do(call, None, None, fresh, traced=True))
 
-    def make(self, calls: Sequence[tuple[Call, str | None]]) -> tuple[Returned, ...] | Died:
+    def make_all(self, calls: Sequence[tuple[Call, str | None]]) -> tuple[Returned, ...] | Died:
         """Make calls that nobody shall hold, each at its location, and wait for the last."""
         self._watched = False
-        return super().make(calls)
+        return super().make_all(calls)
 
     def let_go(self) -> None:
         """Hold this call no more: should it still come to a hold, it goes on at once."""

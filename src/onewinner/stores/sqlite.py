@@ -195,6 +195,7 @@ class SqliteBackend:
     """
 
     SWEEP: ClassVar[str] = "DELETE FROM rows WHERE expires_at <= :now"
+    DAMAGE: ClassVar[str] = f"UPDATE rows SET value = '{{\"torn' WHERE {ROW}"
     store: ClassVar[type[SqliteStore]] = SqliteStore
     file_type: ClassVar[type[SqliteFile]] = SqliteFile
 
@@ -202,7 +203,11 @@ class SqliteBackend:
         self.clock = clock
         self.profile = profile
         self.capabilities = Capabilities(
-            virtual_clock=True, plugin_row_cap=profile.plugin_row_cap, profile=profile
+            virtual_clock=True,
+            plugin_row_cap=profile.plugin_row_cap,
+            profile=profile,
+            private_files=True,
+            damage=True,
         )
         self.file = self.file_type(location)
         self._openings = _OPENINGS.enter(str(self.file.path))
@@ -220,6 +225,13 @@ class SqliteBackend:
         """Remove the expired rows of all plugins and answer how many they were."""
         with self.file.transaction("sweep_expired") as connection:
             return connection.execute(self.SWEEP, {"now": self.clock.now_ms()}).rowcount
+
+    def damage(self, plugin_id: str, namespace: str, key: str) -> None:
+        """Cut the stored value of a row in two, so that tests can see what becomes of it."""
+        with self.file.transaction("damage") as connection:
+            connection.execute(
+                self.DAMAGE, {"plugin": plugin_id, "namespace": namespace, "key": key}
+            )
 
     def close(self) -> None:
         """Close the handle; the rows stay in the file. A second call does nothing."""

@@ -14,7 +14,8 @@ from onewinner.runner import call_in_child
 from onewinner.suite import host
 from onewinner.suite.options import (
     BUDGET_S,
-    BUILT,
+    DEFAULT,
+    FAULT_SHARE,
     PROGRAM_SHARE,
     SWEEP_SHARE,
     Listener,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = (
     "BUDGET_S",
-    "BUILT",
+    "DEFAULT",
+    "FAULT_SHARE",
     "PROGRAM_SHARE",
     "SWEEP_SHARE",
     "Listener",
@@ -93,7 +95,6 @@ def verify(target: Target, options: Options, *, on_progress: Listener | None = N
     Raises TargetError where the target cannot be had, UsageError where the level or the selection
     cannot be. Whatever happens, no process and no temporary directory is left.
     """
-    _refuse_unbuilt(options.level)
     chosen = _selection(options.select)
     with scratch_directory() as run_dir:
         capabilities = probe(target, run_dir)
@@ -133,6 +134,12 @@ def run_check(
             processes=check.name == PROCESSES,
             budget_s=budget_s,
         )
+    if check.kind == "fault":
+        from onewinner.suite.faults import run_fault
+
+        return run_fault(
+            check.name, target, capabilities, run_dir=Path(run_dir), budget_s=budget_s, seed=seed
+        )
     job = host.Job(run_dir=run_dir, budget_s=budget_s, seed=seed)
     return host.run_sequential(check, target, capabilities, job)
 
@@ -162,18 +169,10 @@ def _probe(target: Target, run_dir: str) -> host.Probed:
     return probed
 
 
-def _refuse_unbuilt(level: Level | None) -> None:
-    if level is not None and level not in BUILT:
-        raise UsageError(
-            f"level {level!r} has no checks in this release, so it cannot be shown to hold; "
-            f"ask for {' or '.join(BUILT)}"
-        )
-
-
 def _level(asked: Level | None, target: Target, capabilities: Capabilities) -> Level:
-    highest: Level = BUILT[-1] if capabilities.scope == "process" else "thread"
+    highest: Level = LEVELS[-1] if capabilities.scope == "process" else "thread"
     if asked is None:
-        return highest
+        return min(DEFAULT, highest, key=LEVELS.index)
     if LEVELS.index(asked) > LEVELS.index(highest):
         raise UsageError(
             f"level {asked!r} was asked for, but {target.name} declares "

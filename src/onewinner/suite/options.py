@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from onewinner.contract.clauses import Level
 
-BUILT: Final[tuple[Level, ...]] = ("thread", "process")
-"""The levels whose checks exist; a higher one is refused, not shown green."""
+DEFAULT: Final[Level] = "process"
+"""The level of a run that asks for none, where the target's scope allows it."""
 
 BUDGET_S: Final[dict[Level, float]] = {"thread": 14.0, "process": 36.0, "crash": 60.0}
 """The time for programs and races of a whole run at each level, in seconds."""
@@ -22,6 +22,9 @@ PROGRAM_SHARE: Final = 0.3
 
 SWEEP_SHARE: Final = 0.12
 """The part of the budget that each sweep of schedules may take at most."""
+
+FAULT_SHARE: Final = 0.12
+"""The part of the budget that each check with faults may take for what can be repeated."""
 
 CALL_MAX_S: Final = 15.0
 """A sequential call that takes longer hangs: nothing else is at work on its location."""
@@ -35,7 +38,7 @@ class UsageError(Exception):
 class Options:
     """What a run is asked to do.
 
-    `level` None: the highest level that has checks and that the target's scope allows. `select`
+    `level` None: `process`, or `thread` where the target's scope allows no more. `select`
     holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
     be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
     time-out for what must run. `call_max_s` is the time after which a sequential call counts as

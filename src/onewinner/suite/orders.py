@@ -85,23 +85,31 @@ class Judge:
             if isinstance(operation.outcome, Ok):
                 yield opened
             return
-        call = Call(
-            f=operation.f,
-            plugin=value["plugin"],
-            namespace=value["namespace"],
-            key=value["key"],
-            value=value["value"] if operation.f in _WRITES else None,
-            ttl_ms=value["ttl_ms"],
-        )
         seen = observed(operation)
-        for answer, after in outcomes(self._rules, opened, call, now):
-            if self._agrees(answer, seen):
+        for answer, after in outcomes(self._rules, opened, _called(operation), now):
+            if self._accepts(operation, answer, seen):
                 yield after
+
+    def _accepts(self, _operation: Operation, answer: Any, seen: Observed) -> bool:
+        """Tell whether an answer of the model is what was seen of this operation."""
+        return self._agrees(answer, seen)
 
     def _agrees(self, answer: Any, seen: Observed) -> bool:
         if self._exact:
             return agrees(answer, seen)
         return agrees_in_real_time(answer, seen, self._unit_ms)
+
+
+def _called(operation: Operation) -> Call:
+    value = operation.value
+    return Call(
+        f=operation.f,
+        plugin=value["plugin"],
+        namespace=value["namespace"],
+        key=value["key"],
+        value=value["value"] if operation.f in _WRITES else None,
+        ttl_ms=value["ttl_ms"],
+    )
 
 
 def observed(operation: Operation) -> Observed:

@@ -1,4 +1,4 @@
-"""The register of all checks: cases, random programs and races, in the order they are run."""
+"""The register of all checks: cases, programs, sweeps, faults and races, in their order."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Check:
     """One check: what it is called, the clauses that it can judge, and from which level on it runs.
 
     `case` is a small directed program, `program` the random programs of the stateful machine,
-    `sweep` all schedules of a few calls under control, and `race` parallel claimants in threads or
-    processes.
+    `sweep` all schedules of a few calls under control, `fault` what the nemesis does to a store,
+    and `race` parallel claimants in threads or processes.
     """
 
     name: str
     clauses: tuple[str, ...]
     level: Level
-    kind: Literal["case", "program", "sweep", "race"]
+    kind: Literal["case", "program", "sweep", "fault", "race"]
 
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the store does not declare that this check needs, or None where it applies."""
@@ -40,6 +40,9 @@ class Check:
             return CASES[self.name].missing(capabilities)
         if self.kind == "race":
             return race_called(self.name).missing(capabilities)
+        if self.kind == "fault":
+            reasons = [CLAUSES[clause].missing(capabilities) for clause in self.clauses]
+            return reasons[0] if all(reasons) else None
         if self.kind == "sweep" and self.level == "process" and capabilities.scope != "process":
             return f"{self.name} needs a store that processes can share"
         if self.kind == "sweep" and (refusal := cannot_tell_who_sleeps()) is not None:
@@ -59,6 +62,7 @@ def all_checks() -> tuple[Check, ...]:
     """Answer every check, the cheapest and most telling first."""
     from onewinner.suite import schedules
     from onewinner.suite.cases import CASES
+    from onewinner.suite.faults import FAULTS
     from onewinner.suite.programs import CLAUSES_EXERCISED, NAME
     from onewinner.suite.races import RACES
 
@@ -70,7 +74,8 @@ def all_checks() -> tuple[Check, ...]:
         Check(schedules.PROCESSES, schedules.clauses(processes=True), "process", "sweep"),
         Check(schedules.THREADS, schedules.clauses(processes=False), "thread", "sweep"),
     ]
-    return (*cases, Check(NAME, CLAUSES_EXERCISED, "thread", "program"), *sweeps, *races)
+    faults = [Check(name, fault.clauses, "crash", "fault") for name, fault in FAULTS.items()]
+    return (*cases, Check(NAME, CLAUSES_EXERCISED, "thread", "program"), *sweeps, *faults, *races)
 
 
 def checks_for(level: Level, capabilities: Capabilities) -> tuple[Check, ...]:

@@ -19,6 +19,7 @@ from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.suite import host
 from onewinner.suite.options import (
     BUDGET_S,
+    FAULT_SHARE,
     PROGRAM_SHARE,
     SWEEP_SHARE,
     Listener,
@@ -71,11 +72,13 @@ class Run:
         self.canaries: tuple[Canary, ...] = ()
 
     def run(self) -> None:
-        """Run all checks: sequential ones in a child, then the races."""
+        """Run all checks: sequential ones in a child, then sweeps, faults and races."""
         self._host([check for check in self.checks if check.kind in {"case", "program"}])
         for check in self.checks:
             if check.kind == "sweep" and not self._enough():
                 self._sweep(check)
+            if check.kind == "fault" and not self._enough():
+                self._fault(check)
         races = [check for check in self.checks if check.kind == "race"]
         if races and not self._enough():
             self._calibrate(races)
@@ -195,6 +198,22 @@ class Run:
             budget_s=self.budget_s * SWEEP_SHARE,
             chosen=self.chosen,
             on_progress=lambda progress: self._tell(check.name, progress.counters),
+        )
+        self.done += 1
+        self._add(check, tuple(results))
+
+    def _fault(self, check: Check) -> None:
+        from onewinner.suite.faults import run_fault
+
+        self._tell(check.name, {})
+        results = run_fault(
+            check.name,
+            self.target,
+            self.capabilities,
+            run_dir=Path(self.run_dir),
+            budget_s=self.budget_s * FAULT_SHARE,
+            seed=self.seed,
+            chosen=self.chosen,
         )
         self.done += 1
         self._add(check, tuple(results))

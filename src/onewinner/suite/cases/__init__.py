@@ -3,6 +3,7 @@
 from onewinner.suite.cases import (
     caps,
     claims,
+    clocks,
     durability,
     eviction,
     expiry,
@@ -19,6 +20,7 @@ __all__ = (
     "Case",
     "caps",
     "claims",
+    "clocks",
     "durability",
     "eviction",
     "expiry",

@@ -1,0 +1,115 @@
+"""What goes wrong when storage fails: what the caller is told, and what is left behind."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+from onewinner.contract import ABSENT, StoreError
+from onewinner.mutants.registry import mutant
+from onewinner.stores.sqlite import SqliteStore
+from onewinner.stores.sqlite_file import SqliteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.contract import Absent, Json
+
+
+@mutant(
+    "ERR-5",
+    shows="faults",
+    seen="diskcache FanoutCache, cachelib DynamoDbCache: a storage error is answered with False",
+)
+class ErrorIsFalse(SqliteStore):
+    """The disk is full, and every worker is told that another has it: nobody does the work."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Claim, and take a failure for a refusal."""
+        try:
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+        except StoreError as error:
+            if error.code != "WRITE_FAILED":
+                raise
+            return False
+
+
+@mutant(
+    "ERR-5", "ERR-6", shows="faults", seen="write-behind caches that log a failed write and go on"
+)
+class ErrorIsTrue(SqliteStore):
+    """The disk is full, and every worker is told that it has won: all do the work."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Claim, and take a failure for a win."""
+        try:
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+        except StoreError as error:
+            if error.code != "WRITE_FAILED":
+                raise
+            return True
+
+
+@mutant(
+    "ERR-6", shows="faults", seen="retries that begin anew after a failed commit, and are given up"
+)
+class TransactionLeftOpen(SqliteFile):
+    """A commit that failed leaves a transaction open, and with it the lock that all wait for."""
+
+    @contextmanager
+    def transaction(
+        self, operation: str, code: str = "WRITE_FAILED"
+    ) -> Iterator[sqlite3.Connection]:
+        """Where the commit fails, begin anew for the next try, which never comes."""
+        with self._taken(operation, code) as connection:
+            connection.execute(self.begin)
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            try:
+                connection.execute("COMMIT")
+            except sqlite3.Error:
+                if not connection.in_transaction:
+                    connection.execute(self.begin)
+                raise
+
+
+@mutant(
+    "ERR-6",
+    shows="faults",
+    seen="retries after an error that no longer hold what the first try had taken",
+)
+class LosesItsLockOnAnError(SqliteStore):
+    """After an error it tries once more, without the lock that it had: two callers win."""
+
+    TAKE: ClassVar[str] = (
+        "INSERT OR REPLACE INTO rows (plugin, namespace, key, value, created_at) "
+        "VALUES (:plugin, :namespace, :key, '\"taken\"', :now)"
+    )
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Claim; where that fails look and write, with nothing held in between."""
+        try:
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+        except StoreError as error:
+            if error.code != "WRITE_FAILED":
+                raise
+        if self.lookup(key) is not ABSENT:
+            return False
+        row = {**self._fixed, "key": self._key(key, "register"), "now": self._clock.now_ms()}
+        with self._file.statement("register") as connection:
+            connection.execute(self.TAKE, row)
+        return True
+
+
+@mutant("ERR-7", shows="faults", seen="stores that read a namespace whole to answer for one key")
+class DamagedRowPoisonsItsNeighbours(SqliteStore):
+    """One damaged row, and no key of its namespace can be read any more."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Look through everything that is there."""
+        name = self._key(key, "lookup")
+        return next((row.value for row in self.entries() if row.key == name), ABSENT)

@@ -1,0 +1,52 @@
+"""What the nemesis can do, and how it stands in a history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from onewinner.clock import monotonic_ns
+from onewinner.history import Ok, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NEMESIS: Final = -1
+"""The process under which acts stand in a history; it makes no calls of the store."""
+
+Deed: TypeAlias = Literal["kill", "stop", "continue", "advance", "fill", "empty"]
+
+_WORDS: Final[Mapping[str, str]] = {
+    "kill": "{whom} is killed (SIGKILL) {where}",
+    "stop": "{whom} is stopped (SIGSTOP) {where}",
+    "continue": "{whom} goes on (SIGCONT)",
+    "advance": "{ms} ms pass",
+    "fill": "{whom} has no room on its disk from here on, {where}: every write to a file fails",
+    "empty": "{whom} has room on its disk again, {where}",
+}
+
+
+def act(deed: Deed, *, whom: str = "", where: str = "", ms: int = 0) -> Operation:
+    """Answer an act that has just been done, as an entry of a history.
+
+    `whom` says who suffered it and `where` at which point; `ms` is the time that was let pass.
+    """
+    now = monotonic_ns()
+    return Operation(
+        process=NEMESIS,
+        f=deed,
+        value={"whom": whom, "where": where, "ms": ms},
+        outcome=Ok(),
+        invoked_ns=now,
+        completed_ns=now,
+        extra={"phase": "nemesis"},
+    )
+
+
+def is_act(operation: Operation) -> bool:
+    """Tell whether an entry of a history is the nemesis's, and no call."""
+    return operation.process == NEMESIS
+
+
+def told(operation: Operation) -> str:
+    """Put an act into words."""
+    return _WORDS[operation.f].format(**operation.value).strip()

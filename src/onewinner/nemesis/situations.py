@@ -1,0 +1,98 @@
+"""The situations in which a process is hurt inside a call: what is there, and what it calls.
+
+They are data. Plugins are left empty: each time it is another one, at a location of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from onewinner.generator import Call, Pass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.contract import Capabilities
+    from onewinner.generator import Step
+
+KEY: Final = "k"
+_SHORT_MS: Final = 2_000
+_MARGIN_MS: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is prepared, and the call in which a process is hurt.
+
+    All rows of the key have a TTL of `ttl_ms` (None where there is no TTL), so that each is over
+    once that much time has passed. `others` are the keys of rows without TTL that are there.
+    """
+
+    name: str
+    call: Call
+    ttl_ms: int | None
+    prepare: tuple[Step, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+def situations(capabilities: Capabilities) -> tuple[Situation, ...]:
+    """Answer the situations that apply to a store with these capabilities."""
+    needed = {"claim": "register_if_absent", "register": "register", "consume": "consume"}
+    return tuple(
+        each
+        for each in _all(capabilities)
+        if needed[each.name.split()[0]] in capabilities.operations
+    )
+
+
+def ttl_of(capabilities: Capabilities) -> int | None:
+    """Answer a TTL that no call outlasts, and that can be waited for."""
+    unit = capabilities.ttl_unit_ms
+    return None if unit is None else -(-_SHORT_MS // unit) * unit
+
+
+def lapse(ttl_ms: int, capabilities: Capabilities) -> Pass:
+    """Answer the step that lets a TTL pass."""
+    return Pass(ttl_ms, (capabilities.ttl_unit_ms or 1) + _MARGIN_MS)
+
+
+def write(f: str, key: str, value: str, ttl_ms: int | None, max_entries: int = 100) -> Call:
+    """Answer a call that writes a row."""
+    return Call(f, "", "n", key, value, ttl_ms, max_entries)
+
+
+def _all(capabilities: Capabilities) -> Iterator[Situation]:
+    ttl = ttl_of(capabilities)
+    claim = write("register_if_absent", KEY, "v", ttl)
+    old = write("register_if_absent", KEY, "old", ttl)
+    yield Situation(name="claim of a vacant key", call=claim, ttl_ms=ttl)
+    if capabilities.virtual_clock and ttl is not None:
+        yield Situation(
+            name="claim of a key that has just expired",
+            prepare=(old, lapse(ttl, capabilities)),
+            call=claim,
+            ttl_ms=ttl,
+        )
+    yield Situation(
+        name="register over a live row",
+        prepare=(old,),
+        call=write("register", KEY, "v", ttl),
+        ttl_ms=ttl,
+    )
+    yield Situation(
+        name="consume of a live row",
+        prepare=(old,),
+        call=Call("consume", "", "n", KEY, max_entries=100),
+        ttl_ms=ttl,
+    )
+    if capabilities.eviction is not None and capabilities.limits.overflow_policy == "evict-oldest":
+        yield Situation(
+            name="claim in a full namespace",
+            prepare=tuple(
+                write("register_if_absent", key, "row", None, 3) for key in ("a", "b", "c")
+            ),
+            call=write("register_if_absent", KEY, "v", ttl, 3),
+            ttl_ms=ttl,
+            others=("a", "b", "c"),
+        )

@@ -1,0 +1,209 @@
+"""The register of the checks with faults: what each does, the clauses it judges, and how it tells.
+
+Each check fills a `Tally`: what was done, how often, and by clause the first thing that nothing
+explains. From that one place come status, evidence and violation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from onewinner.clock import monotonic_ns
+from onewinner.contract.clauses import CLAUSES
+from onewinner.runner import ChildError
+from onewinner.schedule.asleep import cannot_tell_who_sleeps
+from onewinner.suite.heat import reproduce
+from onewinner.suite.tree import CheckResult, Status, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
+    from pathlib import Path
+
+    from onewinner.adapters.targets import Target
+    from onewinner.contract import Capabilities
+
+
+@dataclass(slots=True)
+class Broken:
+    """A clause that was seen broken: one sentence, what happened, and which rule it breaks."""
+
+    summary: str
+    happened: tuple[str, ...]
+    why: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one check did: `counts` by name, what it found by clause, and what it could not do.
+
+    `lacking` says by clause why nothing can be said about it; `left_out` why it does not apply.
+    """
+
+    counts: dict[str, int | str] = field(default_factory=dict)
+    broken: dict[str, Broken] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count what was done."""
+        self.counts[name] = self.number(name) + by
+
+    def number(self, name: str) -> int:
+        """Answer how often something was done."""
+        counted = self.counts.get(name, 0)
+        return counted if isinstance(counted, int) else 0
+
+    def blame(self, clause: str, summary: str, happened: tuple[str, ...], why: str) -> None:
+        """Note that a clause was seen broken; the first time counts."""
+        self.broken.setdefault(clause, Broken(summary, happened, why))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a check with faults is asked to do."""
+
+    target: Target
+    capabilities: Capabilities
+    home: Path
+    budget_s: float
+    seed: int
+    clauses: AbstractSet[str]
+
+    def applies(self, clause: str) -> bool:
+        """Tell whether a clause is asked for and the store declares what it needs."""
+        return clause in self.clauses and CLAUSES[clause].missing(self.capabilities) is None
+
+
+Run: TypeAlias = "Callable[[Ask, Tally], None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A check with faults: the clauses that it judges, and where its work stands in code.
+
+    `holds`: it holds claimants at points, which takes a system that tells who sleeps.
+    """
+
+    clauses: tuple[str, ...]
+    find: Callable[[], Run]
+    holds: bool = True
+
+
+def _kills() -> Run:
+    from onewinner.suite.kills import run_kills
+
+    return run_kills
+
+
+def _storms() -> Run:
+    from onewinner.suite.kill_storms import run_storms
+
+    return run_storms
+
+
+def _stops() -> Run:
+    from onewinner.suite.stops import run_stops
+
+    return run_stops
+
+
+def _forks() -> Run:
+    from onewinner.suite.forks import run_forks
+
+    return run_forks
+
+
+def _full_disk() -> Run:
+    from onewinner.suite.full_disk import run_full_disk
+
+    return run_full_disk
+
+
+def _files() -> Run:
+    from onewinner.suite.files import run_files
+
+    return run_files
+
+
+FAULTS: Final[dict[str, Fault]] = {
+    "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),
+    "kills-in-storms": Fault(("DUR-3", "DUR-4", "DUR-6"), _storms),
+    "stops-at-points": Fault(("DUR-7",), _stops),
+    "forks": Fault(("DUR-8",), _forks, holds=False),
+    "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
+    "files": Fault(("DUR-9", "ERR-7"), _files, holds=False),
+}
+
+
+def run_fault(
+    name: str,
+    target: Target,
+    capabilities: Capabilities,
+    *,
+    run_dir: Path,
+    budget_s: float,
+    seed: int,
+    chosen: AbstractSet[str] = frozenset(CLAUSES),
+) -> list[CheckResult]:
+    """Run one check with faults, and answer a result for each of its clauses that applies."""
+    started = monotonic_ns()
+    fault = FAULTS[name]
+    ask = Ask(
+        target=target,
+        capabilities=capabilities,
+        home=run_dir / name,
+        budget_s=budget_s,
+        seed=seed,
+        clauses=frozenset(fault.clauses) & chosen,
+    )
+    tally = Tally()
+    failure = ""
+    refusal = cannot_tell_who_sleeps() if fault.holds else None
+    try:
+        if refusal is None:
+            fault.find()(ask, tally)
+        else:
+            tally.lacking = dict.fromkeys(fault.clauses, refusal)
+    except (ChildError, RuntimeError) as error:
+        failure = str(error)
+    seconds = (monotonic_ns() - started) / 1e9
+    return list(_results(name, ask, tally, failure, seconds))
+
+
+def _results(
+    name: str, ask: Ask, tally: Tally, failure: str, seconds: float
+) -> Iterator[CheckResult]:
+    for clause in FAULTS[name].clauses:
+        broken = tally.broken.get(clause)
+        if not ask.applies(clause):
+            continue
+        status, reason = Status.PASS, ""
+        if broken is not None:
+            status, reason = Status.FAIL, broken.summary
+        elif failure:
+            status, reason = Status.ERROR, failure
+        elif clause in tally.left_out:
+            status, reason = Status.NA, tally.left_out[clause]
+        elif clause in tally.lacking:
+            status, reason = Status.UNTESTED, tally.lacking[clause]
+        yield CheckResult(
+            check=name,
+            clause=clause,
+            status=status,
+            reason=reason,
+            evidence=dict(tally.counts),
+            violation=None if broken is None else _violation(clause, broken, ask),
+            seconds=seconds,
+        )
+
+
+def _violation(clause: str, broken: Broken, ask: Ask) -> Violation:
+    return Violation(
+        clause=clause,
+        summary=broken.summary,
+        happened=broken.happened,
+        why=broken.why,
+        reproduce=f"{reproduce(ask.target, clause, ask.seed)} --level crash",
+    )

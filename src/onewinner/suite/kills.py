@@ -1,0 +1,221 @@
+"""The check of kills: a process dies at each point of a call, and others look at what it left.
+
+The victim makes one call and is killed at one of its points, or right after its answer. Then one
+process that lives on and one that starts anew look, claim the key, and claim it again once every
+row on it must be over. The model says which answers some state explains that has the call whole, or
+not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from onewinner.clock import monotonic_ns
+from onewinner.history import Fail, Info, Ok, Operation
+from onewinner.model import State
+from onewinner.nemesis import act, situations
+from onewinner.nemesis.situations import KEY, Situation, lapse, ttl_of, write
+from onewinner.schedule.nursery import Nursery
+from onewinner.schedule.resident import Do
+from onewinner.schedule.sweep import spread
+from onewinner.suite.ground import HURT, CrashJudge, Ground, Place
+from onewinner.suite.held import told
+
+if TYPE_CHECKING:
+    from onewinner.schedule.claimant import Point
+    from onewinner.schedule.gate import Boundary
+    from onewinner.schedule.victims import Fell
+    from onewinner.suite.faults import Ask, Tally
+
+_LEAST_S: Final = 3.0
+_POINTS_MOST: Final = 60
+_HUNG_MOST: Final = 2
+_LATE: Final = "late"
+_CLAIM: Final = "register_if_absent"
+_EMPTY: Final = State()
+_WHOLE: Final = (
+    "no state explains that: neither the one in which the call that was cut off has happened, with "
+    "value, createdAt and expiry, nor the one in which it has not"
+)
+
+
+@dataclass(slots=True)
+class _Grave:
+    """One kill: the place, the situation, and the call of the victim."""
+
+    place: Place
+    situation: Situation
+    call: Operation
+
+
+def run_kills(ask: Ask, tally: Tally) -> None:
+    """Kill a process at each point of each situation, as far as the time goes."""
+    with (
+        Ground(ask.target, ask.capabilities, ask.home) as ground,
+        Nursery(ask.target, ground.clock) as nursery,
+    ):
+        _Kills(ask, tally, ground, nursery).run()
+    inside, answered = tally.number("killed inside a call"), tally.number("killed after an answer")
+    for clause in ("DUR-4", "DUR-5", "DUR-6"):
+        if not inside or not tally.number("judged by the model"):
+            tally.lacking[clause] = "no process came to a point inside a call at which to kill it"
+    if not answered:
+        tally.lacking["DUR-3"] = "no claim was answered before its process was killed"
+
+
+class _Kills:
+    """The kills of one target."""
+
+    def __init__(self, ask: Ask, tally: Tally, ground: Ground, nursery: Nursery) -> None:
+        self._ask = ask
+        self._tally = tally
+        self._ground = ground
+        self._nursery = nursery
+        self._judge = CrashJudge(ask.capabilities)
+        self._over_ns = monotonic_ns() + int(max(ask.budget_s, _LEAST_S) * 1e9)
+        self._boundary: Boundary = "sql"
+        self._hung = 0
+
+    def run(self) -> None:
+        """Go through the situations; each gets its points in an order that spreads them."""
+        whole = True
+        for number, situation in enumerate(situations(self._ask.capabilities)):
+            points = self._points(situation)
+            if not points and not number:
+                self._boundary = "line"
+                points = self._points(situation)
+            graves = [self._kill(situation, None)]  # right after its answer
+            for point in spread(min(len(points), _POINTS_MOST)):
+                if monotonic_ns() > self._over_ns and number:
+                    whole = False
+                    break
+                if self._tally.broken:  # where others are not served, each look takes long
+                    break
+                graves.append(self._kill(situation, point))
+            self._tally.count("situations")
+            self._bury([grave for grave in graves if grave is not None])
+            if self._tally.broken:
+                break
+        self._tally.counts["held at"] = (
+            "SQL statements" if self._boundary == "sql" else "lines of Python"
+        )
+        self._tally.counts["all points"] = "yes" if whole else "as far as the time went"
+
+    def _points(self, situation: Situation) -> tuple[Point, ...]:
+        """Answer the points of a call that nobody cuts off."""
+        place = self._ground.place()
+        self._ground.prepare(place, situation.prepare)
+        fell = self._fell(place, situation, None)
+        return fell.done.points if fell.done is not None else ()
+
+    def _fell(self, place: Place, situation: Situation, hold: int | None) -> Fell:
+        call = situation.call._replace(plugin=place.plugin)
+        return self._nursery.hurt(Do(call, hold, self._boundary), self._ground.address(place))
+
+    def _kill(self, situation: Situation, hold: int | None) -> _Grave | None:
+        """Kill one process and look; None where it did not come to its point."""
+        ground, place = self._ground, self._ground.place()
+        ground.prepare(place, situation.prepare)
+        invoked_ns = monotonic_ns()
+        fell = self._fell(place, situation, hold)
+        interval = (invoked_ns, monotonic_ns())
+        if fell.done is not None and fell.done.kind == 0 and hold is None:
+            outcome: Ok | Info = Ok(fell.done.answer)
+            where, name = "right after its answer", "killed after an answer"
+        elif fell.at is not None:
+            outcome = Info("its process was killed in this call")
+            where, name = f"before `{fell.at.point.name}`", "killed inside a call"
+        else:
+            self._tally.count("not reached")
+            self._hung += fell.done is None
+            if self._hung > _HUNG_MOST:
+                raise RuntimeError(f"processes that were to be killed in a call fail: {fell.how}")
+            return None
+        self._tally.count(name)
+        call = ground.note(place, 9, situation.call, outcome, interval, HURT)
+        place.entries.append(act("kill", whom="p9", where=where))
+        grave = _Grave(place, situation, call)
+        self._look(grave)
+        return grave
+
+    def _look(self, grave: _Grave) -> None:
+        """Look by a process that starts anew there, and claim by it and by one that lives on."""
+        ground, place, situation = self._ground, grave.place, grave.situation
+        most = situation.call.max_entries
+        ground.look(place, 1, KEY, *situation.others, max_entries=most)
+        claim = write("register_if_absent", KEY, _LATE, situation.ttl_ms, most)
+        ground.make(place, 1, claim)
+        if not situation.others:
+            ground.make(place, 0, write("register_if_absent", "other", "x", None, most))
+        self._served(grave, place.calls)
+        if self._timely(grave):
+            self._tally.count("judged by the model")
+            self._explained(grave)
+
+    def _served(self, grave: _Grave, calls: list[Operation]) -> None:
+        failed = [each for each in calls if each.extra["phase"] == "look" and _failed(each)]
+        if failed:
+            half = _corrupt(failed[0])
+            self._tally.blame(
+                "DUR-4" if half else "DUR-6",
+                f"after a process was killed, {told(failed[0])} ({grave.situation.name})",
+                grave.place.story(),
+                _WHOLE if half else "what a dead process held must not be held against others",
+            )
+
+    def _timely(self, grave: _Grave) -> bool:
+        """Tell whether, in real time, no row can have expired yet."""
+        ttl = grave.situation.ttl_ms
+        if self._ground.virtual or ttl is None:
+            return True
+        return (monotonic_ns() - grave.place.began_ns) / 1e6 < ttl / 2
+
+    def _explained(self, grave: _Grave) -> None:
+        calls = [each for each in grave.place.calls if not _failed(each) or each is grave.call]
+        before = [each for each in calls if each.extra["phase"] == "prepare"]
+        states = self._judge.after([_EMPTY], before)
+        if not states or self._judge.after(states, calls[len(before) :]):
+            return
+        answered = isinstance(grave.call.outcome, Ok)
+        clause = "DUR-3" if answered and grave.situation.call.f == _CLAIM else "DUR-4"
+        summary = (
+            f"what was answered before the kill is not what is there ({grave.situation.name})"
+            if answered
+            else f"a call that was cut off has half happened ({grave.situation.name})"
+        )
+        self._tally.blame(clause, summary, grave.place.story(), _WHOLE)
+
+    def _bury(self, graves: list[_Grave]) -> None:
+        """Once every row on the key must be over, claim it again."""
+        ttl = ttl_of(self._ask.capabilities)
+        if ttl is None or not graves:
+            return
+        step = lapse(ttl, self._ask.capabilities)
+        self._ground.pass_time(step, *[grave.place for grave in graves])
+        for grave in graves:
+            most = grave.situation.call.max_entries
+            again = self._ground.make(
+                grave.place, 1, write("register_if_absent", KEY, "again", None, most)
+            )
+            self._served(grave, [again])
+            if again.outcome == Ok(False):
+                self._tally.blame(
+                    "DUR-5",
+                    f"the key is held when every claim on it is over ({grave.situation.name})",
+                    grave.place.story(),
+                    f"every row that was ever written there had a TTL of {ttl} ms",
+                )
+
+
+def _failed(operation: Operation) -> bool:
+    return not isinstance(operation.outcome, Ok)
+
+
+def _corrupt(operation: Operation) -> bool:
+    """Tell whether a row could not be read: it was written by half."""
+    match operation.outcome:
+        case Fail({"code": "CORRUPT"}):
+            return True
+        case _:
+            return False

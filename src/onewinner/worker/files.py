@@ -1,0 +1,92 @@
+"""Looks at what a store does with its files: whom they are for, and what a damaged value harms."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from onewinner.clock import SystemClock, wall_ns
+from onewinner.worker.recorder import failure, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onewinner.adapters.targets import Target
+
+_ROOMY: Final = 100
+
+
+class Seen(NamedTuple):
+    """A file or directory below the location, by its path from there, and its permission bits."""
+
+    path: str
+    directory: bool
+    mode: int
+
+
+class Answered(NamedTuple):
+    """A call and what came of it, `kind` and `answer` as in a `Record`."""
+
+    f: str
+    key: str | None
+    kind: int
+    answer: Any
+
+
+def modes(_send: Callable[[object], None], target: Target, location: str) -> list[Seen]:
+    """Claim under a umask that forbids nothing, and answer what is there while a handle is open."""
+    os.umask(0)
+    backend = target.connect(location, SystemClock())
+    store = backend.open("files", "n", max_entries=_ROOMY)
+    store.register_if_absent("k", "v")
+    seen = []
+    for folder, folders, names in os.walk(location):
+        for name in (*folders, *names):
+            path = Path(folder, name)
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+                told = str(path.relative_to(location))
+                seen.append(Seen(told, stat.S_ISDIR(mode), stat.S_IMODE(mode)))
+    backend.close()
+    return seen
+
+
+def damaged(
+    _send: Callable[[object], None], target: Target, location: str, listed: bool
+) -> list[Answered]:
+    """Damage the value of one row of three, and answer what calls come to, in order."""
+    backend: Any = target.connect(location, SystemClock())
+    plugin = f"damage-{wall_ns():x}"
+    store = backend.open(plugin, "n", max_entries=_ROOMY)
+    other = backend.open(plugin, "m", max_entries=_ROOMY)
+    for key in ("a", "bad", "c"):
+        store.register_if_absent(key, [key])
+    other.register_if_absent("bad", ["other"])
+    backend.damage(plugin, "n", "bad")
+    told = []
+
+    def call(on: Any, f: str, *arguments: Any) -> None:
+        try:
+            made = plain(f, getattr(on, f)(*arguments))
+        except BaseException as error:
+            made = failure(error)
+        told.append(Answered(f, arguments[0] if arguments else None, *made))
+
+    call(store, "lookup", "bad")
+    call(store, "lookup", "a")
+    call(store, "lookup", "c")
+    call(other, "lookup", "bad")
+    call(store, "register_if_absent", "a", "late")
+    call(store, "register_if_absent", "d", ["d"])
+    call(store, "lookup", "d")
+    if listed:
+        call(other, "entries")
+    call(store, "delete", "bad")
+    call(store, "register_if_absent", "bad", ["new"])
+    call(store, "lookup", "bad")
+    if listed:
+        call(store, "entries")
+    backend.close()
+    return told
