@@ -28,6 +28,7 @@ SCENARIOS = {
     *("claim against register", "reclaim against lookup", "reclaim against entries"),
     *("reclaim against sweep_expired", "reclaim against delete", "reclaim against consume"),
     *("listing while rows change", "listing while all is cleared"),
+    *("listing while rows are replaced", "full namespace against entries"),
     *("full namespace", "full namespace, one key", "full namespace, three claims"),
     *("full namespace against delete", "full namespace against register"),
 }

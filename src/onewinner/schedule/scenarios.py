@@ -161,6 +161,14 @@ class _Sheet:
             needs=("entries", "delete"),
         )
         yield Scenario(
+            name="listing while rows are replaced",
+            clauses=("READ-5", "READ-5"),
+            prepare=rows,
+            calls=(_call("entries", None), _call("delete", "a"), _claim("3", "b", f="register")),
+            inspect=self._look("a", "b"),
+            needs=("entries", "delete", "register"),
+        )
+        yield Scenario(
             name="listing while all is cleared",
             clauses=("DEL-5", "DEL-5"),
             prepare=rows,
@@ -196,6 +204,8 @@ class _Sheet:
             _call("delete", "a", max_entries=2),
             needs=("delete",),
         )
+        listing = _call("entries", None, max_entries=2)
+        yield full("full namespace against entries", c, listing, needs=("entries",))
         renew = _claim("again", "a", max_entries=2, f="register")
         yield full("full namespace against register", c, renew, needs=("register",))
         yield full("full namespace, three claims", c, d, e)
