@@ -47,7 +47,7 @@ CORES = len(os.sched_getaffinity(0))
 RACY = tuple(
     name
     for name, mutant in sorted(MUTANTS.items())
-    if mutant.shows != "alone" and name != "early-clock"
+    if mutant.shows in {"threads", "processes"} and name != "early-clock"
 )
 # What goes on within one line, in the standard library: no point of these boundaries is inside.
 BENEATH = {"torn-row": "system calls only"}
@@ -104,12 +104,12 @@ class Stages:
         self.sweeps, self.crew, self.clock = sweeps, crew, clock
         self.boundary = None
 
-    def of(self, scenario: Scenario) -> Stage:
-        """Answer a stage whose claimants have made their first calls."""
+    def of(self, scenario: Scenario, judge: Judge) -> Stage:
+        """Answer a stage that is prepared, and whose claimants have made their first calls."""
         if self.boundary is None:
             self.boundary = self.sweeps._boundary(self.crew, self.clock, scenario)  # noqa: SLF001
         stage = self.sweeps.stage(self.crew, self.clock, scenario, self.boundary)
-        stage.unheld()
+        judge.prepared(stage.unheld())
         return stage
 
 
@@ -128,7 +128,7 @@ def first_bad(made: Stages, capabilities: Capabilities, around: list[Scenario]) 
     """Answer the first schedule that goes wrong, in the first scenario that has one."""
     judge = Judge(capabilities)
     for scenario in around:
-        stage = made.of(scenario)
+        stage = made.of(scenario, judge)
         begun, run = time.perf_counter(), 0
         for count in (0, 1):
             for ran in stage.schedules(count, lambda: False):
@@ -192,7 +192,7 @@ def exhaust(goes: Goes, how: str) -> Iterator[Row]:
             for preemptions, most_ms in ((1, 100), (2, 500)):
                 if preemptions > 1 and len(scenario.calls) > 2:
                     continue
-                stage = made.of(scenario)
+                stage = made.of(scenario, judge)
                 begun = time.perf_counter()
                 found = swept(stage, judge, preemptions, lambda: False)
                 ms = (time.perf_counter() - begun) * 1_000
@@ -220,7 +220,7 @@ def acquit(goes: Goes, how: str) -> Iterator[Row]:
             until_ns = monotonic_ns() + int(_BEFORE_THE_LIMIT_S * 60e9)
             while ran < goes.sweeps and monotonic_ns() < until_ns:
                 for scenario in around:
-                    found = swept(made.of(scenario), judge, 1, lambda: False)
+                    found = swept(made.of(scenario, judge), judge, 1, lambda: False)
                     ran += len(found.rans)
                     accused += found.bad is not None
         where = "processes" if processes else "threads"

@@ -7,7 +7,7 @@ end. What waits is left to wait, and those whom it waits for go on: no time-out 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import groupby, islice, zip_longest
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from onewinner.clock import SharedClock, monotonic_ns, sleep
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 POINTS_MOST: Final = 2_000
 """No call is held at more points than so many."""
 
+_BEGINS: Final = frozenset({"BEGIN", "SAVEPOINT"})
+_ENDS: Final = frozenset({"COMMIT", "END", "ROLLBACK"})
 _AHEAD: Final = 16
 
 Shape: TypeAlias = "tuple[int, ...]"
@@ -111,7 +113,7 @@ class Stage:
         self._logical_ms = 0
         self._ready: list[_Prepared] = []
         self._base: _Prepared | None = None
-        self._passed = [0] * len(self.cast)
+        self._passed: list[tuple[Point, ...]] = [()] * len(self.cast)
         self.cut = False
         """Whether a call came to more points than it is held at."""
 
@@ -245,9 +247,8 @@ class Stage:
     def schedules(self, preemptions: int, over: Callable[[], bool]) -> Iterator[Ran]:
         """Run every schedule with exactly so many preemptions, until `over` says that it is enough.
 
-        See `shapes` for which those are. Of a schedule with one preemption the points are tried in
-        an order in which any beginning is spread over the whole. After a claimant died there is
-        nothing more to run.
+        See `shapes` for which those are, and `telling` for the order in which the points of one
+        preemption are tried. After a claimant died there is nothing more to run.
         """
         calls = [each._replace(value=None) for each in self.scenario.calls]
         for shape in shapes([calls.index(each) for each in calls], preemptions):
@@ -269,14 +270,15 @@ class Stage:
             numbers = dict(zip(holds, chosen, strict=True))
             ran = self.run(tuple(Segment(who, numbers.get(at)) for at, who in enumerate(shape)))
             for who, points in enumerate(ran.points):
-                self._passed[who] = max(self._passed[who], len(points))
+                self._passed[who] = max(self._passed[who], points, key=len)
             yield ran
             return -1 if ran.died else ran.missed[0] if ran.missed else len(holds)
         who = shape[holds[depth]]
-        known = min(self._passed[who], POINTS_MOST) if len(holds) == 1 else 0
+        passed = self._passed[who][:POINTS_MOST] if len(holds) == 1 else ()
+        known = len(passed)
         gone_by = [n for n, at in zip(chosen, holds, strict=False) if shape[at] == who]
         first = max(gone_by, default=0) + 1
-        for number in (*spread(known), *range(max(known + 1, first), POINTS_MOST + 1)):
+        for number in (*telling(passed), *range(max(known + 1, first), POINTS_MOST + 1)):
             if over():
                 return -1
             missed = yield from self._filled(shape, holds, (*chosen, number), over)
@@ -303,6 +305,24 @@ def shapes(kinds: Sequence[int], preemptions: int) -> list[Shape]:
     first = [(n % 2, (n + 1) % 2) for n in everybody if kinds.index(kinds[n]) == n]
     length = len(kinds) + preemptions
     return [tuple((who, rival)[at % 2] for at in range(length)) for who, rival in first]
+
+
+def telling(points: Sequence[Point]) -> list[int]:
+    """Answer the numbers of points, in turns one between two transactions and one inside.
+
+    A store that makes one step of two is wrong between its transactions, where few points are.
+    Inside of one a rival waits for its lock, or is told something wrong at any point. Held at its
+    first point a call has done nothing yet. Any beginning is spread over the whole.
+    """
+    between, inside = [], False
+    for number, point in enumerate(points, 1):
+        if not inside and number > 1:
+            between.append(number)
+        word = point.name.partition(" ")[0].upper()
+        inside = word not in _ENDS and (inside or word in _BEGINS)
+    rest = [number for number in range(1, len(points) + 1) if number not in between]
+    told = [[part[at - 1] for at in spread(len(part))] for part in (between, rest)]
+    return [number for pair in zip_longest(*told) for number in pair if number is not None]
 
 
 def spread(count: int) -> list[int]:
