@@ -129,7 +129,7 @@ class TestWorth:
 
 
 class TestOneProcessor:
-    SWEPT = check("CLAIM-6", check=PROCESSES, evidence={"held at": "SQL statements"})
+    SWEPT = check("CLAIM-6", check=PROCESSES, evidence={"swept": "all schedules with"})
     STARVED = replace(PASSED, status=Status.UNTESTED, reason="clients met at 3 keys")
 
     def test_what_was_swept_is_left_to_control(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,12 +193,13 @@ def calibrated(result: CheckResult, level: Level, found: tuple[Canary, ...]) -> 
 def left_to_control(result: CheckResult, earlier: Iterable[CheckResult]) -> CheckResult:
     """Leave to the sweeps what one processor cannot race: claimants meet on it by chance only.
 
-    Only what a sweep has covered and passed is left to it; anything else stays `untested`.
+    Only what a sweep has covered to its end and passed is left to it; anything else stays `untested`.
     """
     if processors() > 1 or result.status is not Status.UNTESTED:
         return result
     passed = [e for e in earlier if e.clause == result.clause and e.status is Status.PASS]
-    swept = [each.check for each in passed if "held at" in each.evidence]
+    told = [(each.check, str(each.evidence.get("swept", ""))) for each in passed]
+    swept = [check for check, covered in told if covered.startswith("all schedules ")]
     if not swept:
         return result
     reason = f"on one processor nothing runs at the same time: left to {swept[0]}"
