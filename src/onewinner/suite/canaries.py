@@ -193,7 +193,7 @@ def calibrated(result: CheckResult, level: Level, found: tuple[Canary, ...]) -> 
 def left_to_control(result: CheckResult, earlier: Iterable[CheckResult]) -> CheckResult:
     """Leave to the sweeps what one processor cannot race: claimants meet on it by chance only.
 
-    Only what a sweep has covered to its end and passed is left to it; anything else stays `untested`.
+    Only what a sweep has covered to its end and passed is left to it; all else stays `untested`.
     """
     if processors() > 1 or result.status is not Status.UNTESTED:
         return result
