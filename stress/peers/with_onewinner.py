@@ -9,9 +9,10 @@ from attempt import Found, Limit, attempt
 
 from onewinner.adapters.targets import Target
 from onewinner.clock import monotonic_ns
+from onewinner.suite.again import replayed
 from onewinner.suite.engine import Options, probe, verify
 from onewinner.suite.replay import read_token
-from onewinner.suite.schedules import replayed, run_schedules
+from onewinner.suite.schedules import run_schedules
 from onewinner.suite.tree import REPLAY, Status
 
 if TYPE_CHECKING:
