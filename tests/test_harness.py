@@ -36,13 +36,17 @@ FAR = 1_100
 
 @contextmanager
 def kit(*words: str, tmp: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a kit in a process of its own, with its temporary files in `tmp`."""
+    """Start a kit in a process of its own, with its temporary files in `tmp`.
+
+    Tests that ran in this process before may have told Hypothesis where its files shall be.
+    """
+    told = {name: value for name, value in os.environ.items() if not name.startswith("HYPOTHESIS")}
     with subprocess.Popen(
         [sys.executable, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "TMPDIR": str(tmp)},
+        env={**told, "TMPDIR": str(tmp)},
     ) as process:
         try:
             yield process
