@@ -83,7 +83,7 @@ PEERS_IN_ORDER: Final = (
         "with_frontrun.py",
         '`explore`, 2 workers, its defaults; `execution="process"` where claimants are processes',
         words=("dpor",),
-        **FRONTRUN,  # type: ignore[arg-type]
+        **FRONTRUN,
     ),
     Peer(
         "frontrun, DPOR on threads",
@@ -91,7 +91,7 @@ PEERS_IN_ORDER: Final = (
         "the same on threads, where claimants are processes otherwise",
         how="instead",
         words=("dpor",),
-        **FRONTRUN,  # type: ignore[arg-type]
+        **FRONTRUN,
     ),
     Peer(
         "frontrun, random",
@@ -99,7 +99,7 @@ PEERS_IN_ORDER: Final = (
         '`explore(strategy="random")`, 2 threads, its defaults',
         how="threads",
         words=("random",),
-        **FRONTRUN,  # type: ignore[arg-type]
+        **FRONTRUN,
     ),
     Peer(
         "onewinner, sweep",

@@ -206,7 +206,8 @@ class Resident:
             return partial(self._handles.store, call)
         if call.f == "sweep_expired":
             backend: Any = self._handles.connect()
-            return backend.sweep_expired  # type: ignore[no-any-return]
+            sweep: Callable[[], Any] = backend.sweep_expired
+            return sweep
         method = getattr(self._handles.store(call), call.f)
         if call.f in {"register", "register_if_absent"}:
             options = {} if call.ttl_ms is None else {"ttl_ms": call.ttl_ms}

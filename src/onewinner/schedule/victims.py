@@ -16,6 +16,7 @@ import os
 import select
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from onewinner.adapters import targets
@@ -158,7 +159,7 @@ def _rage(target: Target, clock: Clock, rage: Rage) -> tuple[Client, ...]:
 
     pids = {}
     for number in range(len(rage.calls)):
-        pid, reading = _forked(lambda pipe, number=number: live(number, pipe))  # type: ignore[misc]
+        pid, reading = _forked(partial(live, number))
         pids[reading] = pid
     os.close(waiting)
     most = sum(map(len, rage.calls))
