@@ -69,7 +69,7 @@ class TestKilledKit:
         [
             ("CLAIM-6", "schedules-on-processes/store/*", 3),
             ("CLAIM-8", "**/board", 2),
-            ("READ-4", "hypothesis", 1),
+            ("READ-4", "at-*", 1),
         ],
         ids=["sweep", "race", "program"],
     )

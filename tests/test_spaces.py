@@ -428,15 +428,17 @@ class TestRaces:
             ("mutant:clear-goes-row-by-row", "DEL-5"),
             ("mutant:entries-not-a-snapshot", "READ-5"),
             ("python:space_stores:uncapped", "EVICT-6"),
-            ("python:space_stores:real_and_wrong", "EVICT-6"),
+            # Wrong in sequence: what is listed may be blamed on a listing or a `clear` beside it.
+            ("python:space_stores:real_and_wrong", "EVICT-6|READ-5|DEL-5"),
         ],
     )
     def test_wrong_stores_are_flagged(self, name: str, clause: str, tmp_path: Path) -> None:
         """A store that is wrong only for those who meet is flagged by the clause that it breaks."""
         found = run("spaces-on-threads", Target(name), tmp_path)
-        assert found[clause].status == Status.FAIL
-        assert found[clause].violation is not None
-        assert "which no order of the calls explains" in found[clause].violation.summary
+        (failed,) = [each for each in found.values() if each.status == Status.FAIL]
+        assert failed.clause in clause.split("|")
+        assert failed.violation is not None
+        assert "which no order of the calls explains" in failed.violation.summary
 
     def test_undecided_rounds_are_no_evidence(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
