@@ -121,7 +121,7 @@ class TestStatements:
                 "BEGIN INSERT INTO r VALUES (0); END"
             )
             watcher = Watcher()
-            watcher.gate.enter(Point("DELETE FROM r", 1))
+            watcher.gate.enter(Point("DELETE FROM r", 1), "sql")
             connection.execute("INSERT INTO r VALUES (?)", (7,))
             connection.execute("DELETE FROM r")
             points = watcher.gate.leave()

@@ -11,11 +11,13 @@ import racy_stores
 import scheduled_stores
 from onewinner.adapters.targets import Target
 from onewinner.contract.clauses import CLAUSES
+from onewinner.generator import Call
 from onewinner.schedule import crew as crews
 from onewinner.schedule.claimant import Point
 from onewinner.schedule.play import Segment
-from onewinner.schedule.scenarios import scenarios
+from onewinner.schedule.scenarios import Scenario, scenarios
 from onewinner.schedule.sweep import shapes, spread
+from onewinner.suite.engine import probe
 from onewinner.suite.orders import Judge
 from onewinner.suite.schedules import Sweeps, Swept, crew_for, swept
 
@@ -79,6 +81,17 @@ class TestShapes:
     def test_three(self) -> None:
         """Of three calls each is held while the other two run."""
         assert shapes([0, 1, 2], 1) == [(0, 1, 2, 0), (1, 0, 2, 1), (2, 0, 1, 2)]
+
+    def test_new_names_make_no_difference(self, tmp_path: Path) -> None:
+        """Calls do the same but for values and new names; what is there already is not new."""
+        capabilities = probe(Target("sqlite"), tmp_path)
+        found = {each.name: each.kinds() for each in scenarios(capabilities)}
+        assert found["fresh"] == found["other namespace busy"] == [0, 0]
+        assert found["full namespace, three claims"] == [0, 0, 0]
+        assert found["claim against register"] == [0, 1]
+        old, new = (Call("register_if_absent", "", "n", key, "v") for key in ("old", "new"))
+        made = Scenario(name="", clauses=("", ""), calls=(old, new), prepare=(old,), inspect=())
+        assert made.kinds() == [0, 1]
 
     def test_spread(self) -> None:
         """Any beginning is spread over the whole."""

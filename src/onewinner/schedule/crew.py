@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from onewinner.clock import monotonic_ns, sleep
 from onewinner.history import Fail, Info, Ok
 from onewinner.runner.process import STARTUP_S, Child, signal_name, wait_readable
 from onewinner.schedule import resident
+from onewinner.schedule.asleep import SleepLook
 from onewinner.schedule.cells import Cells
 from onewinner.schedule.claimant import Blocked, Died, Held, Returned
 from onewinner.worker.child import MESSAGE
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 20.0
 """How long a call may sleep while nobody else is at work on the store."""
 
-_SAMPLE_S: Final = 0.0002
+_SAMPLE_S: Final = 0.00005
 _LOOK_S: Final = 0.001
+_AT_ONCE_NS: Final = 500_000
+"""So long the kit looks without a pause: most answers come, and most waits begin, within it."""
+
 _ASLEEP: Final = 3
 """So many looks in a row must find it asleep, and that it did not run since the first of them."""
 
@@ -52,7 +55,7 @@ class PythonClaimant:
         self._number = number
         self._child = child
         self._place = place
-        self._thread = 0
+        self._look: SleepLook | None = None
         self._gone: Died | None = None
         self._ordered = 0
         self._released = False
@@ -64,7 +67,7 @@ class PythonClaimant:
             if self._child.dead() or monotonic_ns() > until_ns:
                 raise RuntimeError(f"a claimant did not start: {self._died().how}")
             self._crew.hear(0.05)
-        self._thread = self.inbox.popleft().thread
+        self._look = SleepLook(self._child.pid, self.inbox.popleft().thread)
 
     def begin(
         self, call: Call, hold: Hold = None, *, fresh: str | None = None, free: bool = False
@@ -113,19 +116,17 @@ class PythonClaimant:
         return _returned(message) if isinstance(message, resident.Done) else message
 
     def _message(self) -> Any:
-        """Answer what the claimant says next, Blocked where it sleeps, Died where it is gone.
-
-        It is looked at only when it has been silent for a moment: most answers come at once.
-        """
-        asleep, seen = 0, ""
-        awake_ns = monotonic_ns()
-        until_ns = monotonic_ns() + int(3 * PATIENCE_S * 1e9)
+        """Answer what the claimant says next, Blocked where it sleeps, Died where it is gone."""
+        asleep, seen = 0, b""
+        begun_ns = awake_ns = monotonic_ns()
+        until_ns = begun_ns + int(3 * PATIENCE_S * 1e9)
         while self._gone is None:
             if self.inbox:
                 return self.inbox.popleft()
             if asleep:
                 sleep(_SAMPLE_S)
-            if self._crew.hear(0.0 if asleep else _LOOK_S):
+            eager = asleep or monotonic_ns() - begun_ns < _AT_ONCE_NS
+            if self._crew.hear(0.0 if eager else _LOOK_S):
                 continue
             if self._child.dead() and not self._crew.hear(0.0):
                 self._gone = self._died()
@@ -140,21 +141,13 @@ class PythonClaimant:
                 return Blocked()
         return self._gone
 
-    def _asleep(self) -> str:
+    def _asleep(self) -> bytes:
         """Answer how much the claimant's thread ran so far where it sleeps; nothing where not.
 
-        One that waits for a processor, or for a disk, does not sleep; nor does one that has not
-        taken its last order yet.
+        One that has not taken its last order yet is not asleep: it may just not be woken yet.
         """
-        if self._crew.cells.count(self._number) != self._ordered:
-            return ""
-        task = Path(f"/proc/{self._child.pid}/task/{self._thread}")
-        try:
-            letter = (task / "stat").read_bytes().rpartition(b")")[2].split()[0]
-            ran = (task / "schedstat").read_text("ascii")
-        except OSError:
-            return ""
-        return ran if letter == b"S" else ""
+        taken = self._crew.cells.count(self._number)
+        return b"" if taken != self._ordered or self._look is None else self._look.ran()
 
     def finish(self) -> Returned | Died:
         """Wait for the end of a call that nobody holds; one that sleeps for too long has hung."""
@@ -180,6 +173,12 @@ class PythonClaimant:
     def close(self) -> None:
         """End the process that the claimant lives in."""
         self._child.close()
+
+    def forget(self) -> None:
+        """Look no more."""
+        if self._look is not None:
+            self._look.close()
+            self._look = None
 
     def _died(self) -> Died:
         code = self._child.kill() or 0
@@ -236,6 +235,7 @@ class Crew:
                 self.claimants += mine
             for claimant in self.claimants:
                 claimant.started()
+                stack.callback(claimant.forget)
             self._stack = stack.pop_all()
 
     @property

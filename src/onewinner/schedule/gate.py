@@ -11,6 +11,7 @@ import re
 import sqlite3
 import threading
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from onewinner.schedule.claimant import Point
@@ -68,6 +69,7 @@ class Gate:
             self._hold = self._wait()
 
 
+@lru_cache(maxsize=1_024)
 def statement_name(sql: str) -> str:
     """Answer a statement without its values, short enough to be read in a line."""
     text = _SPACE.sub(" ", _LITERAL.sub("?", sql)).strip()
@@ -98,5 +100,5 @@ def gate_here() -> Gate | None:
 
 def _before_statement(sql: str) -> None:
     gate = gate_here()
-    if gate is not None and gate.boundary != "client":
+    if gate is not None and gate.boundary not in {None, "client"}:
         gate.reach(statement_name(sql))

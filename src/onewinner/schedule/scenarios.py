@@ -48,6 +48,26 @@ class Scenario:
         """Answer the clause that it judges there."""
         return self.clauses[processes]
 
+    def kinds(self) -> list[int]:
+        """Answer a number for each call, equal for those that do the same.
+
+        They do where they differ only in what they write, or in a key or a namespace that is new
+        and that only one of them names: which of those is held makes no difference.
+        """
+        calls = [self._kind(call) for call in self.calls]
+        return [calls.index(each) for each in calls]
+
+    def _kind(self, call: Call) -> Call:
+        known = [step for step in (*self.prepare, *self.once) if isinstance(step, Call)]
+        known += [other for other in self.calls if other is not call]
+        keys = {each.key for each in known}
+        namespaces = {each.namespace for each in known}
+        return call._replace(
+            value=None,
+            key=call.key if call.key in keys else None,
+            namespace=call.namespace if call.namespace in namespaces else "",
+        )
+
 
 def scenarios(capabilities: Capabilities) -> tuple[Scenario, ...]:
     """Answer the scenarios that apply to a store with these capabilities."""

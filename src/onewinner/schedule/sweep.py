@@ -250,8 +250,7 @@ class Stage:
         See `shapes` for which those are, and `telling` for the order in which the points of one
         preemption are tried. After a claimant died there is nothing more to run.
         """
-        calls = [each._replace(value=None) for each in self.scenario.calls]
-        for shape in shapes([calls.index(each) for each in calls], preemptions):
+        for shape in shapes(self.scenario.kinds(), preemptions):
             last = {who: at for at, who in enumerate(shape)}
             holds = [at for at, who in enumerate(shape) if last[who] != at]
             if over():
@@ -291,9 +290,9 @@ class Stage:
 def shapes(kinds: Sequence[int], preemptions: int) -> list[Shape]:
     """Answer in which orders claimants can run with exactly so many preemptions.
 
-    A preemption lets another run before a call has ended. `kinds` are equal where claimants make
-    the same call: of shapes that differ only in which of those does what, one is answered. For two
-    claimants these are all shapes. Of three each is held in turn, and the other two run.
+    A preemption lets another run before a call has ended. `kinds` are equal where claimants do the
+    same: of shapes that differ only in which of those does what, one is answered. For two claimants
+    these are all shapes. Of three each is held in turn, and the other two run.
     """
     everybody = range(len(kinds))
     if len(kinds) > 2:

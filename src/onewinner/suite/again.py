@@ -6,7 +6,7 @@ import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from onewinner.contract.clauses import CLAUSES
 from onewinner.schedule.asleep import cannot_tell_who_sleeps
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.replay import Token
     from onewinner.suite.tree import Violation
+
+_RUNS_OF_A_CREW: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class Replayed:
 
 
 def replayed(target: Target, token: Token, times: int) -> Replayed:
-    """Run a schedule again, each time on a fresh store with a fresh crew.
+    """Run a schedule again on a fresh store with a fresh crew, both replaced after each ten runs.
+
+    Each run has a plugin of its own, which nobody used before.
 
     Raises TokenError where the target has no such scenario or nothing can be held here, TargetError
     where it cannot be had.
@@ -78,14 +82,17 @@ def replayed(target: Target, token: Token, times: int) -> Replayed:
             raise TokenError(
                 f"{token.target} has no scenario {token.scenario!r} with what it declares now"
             )
-        for number in range(times):
-            ran = _again(target, capabilities, Path(run_dir) / f"{number}", token, by_name)
-            bad = bad_of(ran, Judge(capabilities))
-            wrong += bad is not None
-            unreached += bad is None and not ran.reached
-            if bad is not None and shown is None:
-                clause = str(ran.scenario.clause(processes=token.processes))
-                shown = violation(bad, target.name, clause, token.processes)
+        judge, made = Judge(capabilities), 0
+        while made < times:
+            home, runs = Path(run_dir) / f"{made}", min(_RUNS_OF_A_CREW, times - made)
+            for ran in _again(target, capabilities, home, token, by_name, runs):
+                made += 1
+                bad = bad_of(ran, judge)
+                wrong += bad is not None
+                unreached += bad is None and not ran.reached
+                if bad is not None and shown is None:
+                    clause = str(ran.scenario.clause(processes=token.processes))
+                    shown = violation(bad, target.name, clause, token.processes)
     return Replayed(token, times, wrong, unreached, shown)
 
 
@@ -95,7 +102,9 @@ def _again(
     home: Path,
     token: Token,
     by_name: dict[str, Scenario],
-) -> Ran:
+    runs: int,
+) -> Iterator[Ran]:
+    """Run it so often with one crew, or until a claimant dies of it."""
     home.mkdir()
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
@@ -103,4 +112,8 @@ def _again(
         sweeps = Sweeps(target, capabilities, home, token.processes, frozenset(CLAUSES))
         stage = sweeps.stage(crew, clock, by_name[token.scenario], token.boundary)
         stage.unheld()  # the first calls of a process differ from all that follow
-        return stage.run(token.segments)
+        for _ in range(runs):
+            ran = stage.run(token.segments)
+            yield ran
+            if ran.died:
+                return
