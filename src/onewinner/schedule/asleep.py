@@ -6,13 +6,19 @@ never by a time-out. Linux shows it in `/proc`; where it is not shown nothing is
 
 from __future__ import annotations
 
+import ctypes
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TASKS: Final = Path("/proc/self/task")
 _BYTES: Final = 512
+_PR_SET_TIMERSLACK: Final = 29
+_PR_GET_TIMERSLACK: Final = 30
 
 
 def cannot_tell_who_sleeps() -> str | None:
@@ -55,3 +61,18 @@ class SleepLook:
     def close(self) -> None:
         """Give the descriptors back."""
         self._stack.close()
+
+
+@contextmanager
+def sharp_timers() -> Iterator[None]:
+    """Let this thread sleep for microseconds meanwhile, where Linux would add fifty to each sleep.
+
+    A look that comes late costs far more: who naps for a lock meanwhile begins a longer nap.
+    """
+    libc: Any = ctypes.CDLL(None)
+    usual = libc.prctl(_PR_GET_TIMERSLACK, 0, 0, 0, 0)
+    libc.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(_PR_SET_TIMERSLACK, max(usual, 1), 0, 0, 0)

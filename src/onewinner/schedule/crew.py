@@ -10,7 +10,7 @@ from onewinner.clock import monotonic_ns, sleep
 from onewinner.history import Fail, Info, Ok
 from onewinner.runner.process import STARTUP_S, Child, signal_name, wait_readable
 from onewinner.schedule import resident
-from onewinner.schedule.asleep import SleepLook
+from onewinner.schedule.asleep import SleepLook, sharp_timers
 from onewinner.schedule.cells import Cells
 from onewinner.schedule.claimant import Blocked, Died, Held, Returned
 from onewinner.worker.child import MESSAGE
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 20.0
 """How long a call may sleep while nobody else is at work on the store."""
 
-_SAMPLE_S: Final = 0.00005
+_SAMPLE_S: Final = 0.00002
 _LOOK_S: Final = 0.001
 _AT_ONCE_NS: Final = 500_000
 """So long the kit looks without a pause: most answers come, and most waits begin, within it."""
@@ -236,6 +236,7 @@ class Crew:
             for claimant in self.claimants:
                 claimant.started()
                 stack.callback(claimant.forget)
+            stack.enter_context(sharp_timers())
             self._stack = stack.pop_all()
 
     @property
