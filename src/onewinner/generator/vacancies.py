@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from onewinner.generator.rounds import Sheet
 
-MANY_AT: Final = 5
+MANY_AT: Final = 8
 """The first block in which many keys are claimed a round; from it on it is each `MANY_EVERY`th."""
 
 _FIRST: Final = ((1, 2), (50, 50))
-_FIRST_BLOCKS: Final = 3
+_FIRST_BLOCKS: Final = 6
 _FEW: Final = ((1, 4, 16), (30, 40, 30))
 _MANY: Final = ((160, 288), (50, 50))
 MANY_EVERY: Final = 3

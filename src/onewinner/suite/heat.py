@@ -41,7 +41,12 @@ if TYPE_CHECKING:
 _HARD_FACTOR: Final = 4.0
 _HARD_LEAST_S: Final = 10.0
 _BLOCK_S: Final = 0.3
-_ROUNDS_FIRST: Final = {"thread": (2, 10, 8), "process": (2, 4, 8), "crash": (2, 4, 8)}
+_PROCESSES_FIRST: Final = (3, 3, 4, 6, 8, 8)
+_ROUNDS_FIRST: Final = {
+    "thread": (2, 10, 8, 8, 8, 8),
+    "process": _PROCESSES_FIRST,
+    "crash": _PROCESSES_FIRST,
+}
 _AHEAD: Final = 2
 _STALLS_TOO_MANY: Final = 3
 _ROUNDS_MOST: Final = 200
