@@ -6,10 +6,11 @@ Prints a row per target (name, target, measured, cores) and exits 1 where one is
 counted from when the first block of a race is handed to workers that are there already, to when a
 judge has the violation; the store is as new as the pool in the first go, and warm in the others.
 Each row is measured twice: as quiet as the machine is, and with a process that keeps each core
-busy; times of a busy machine, which has half of its cores to give, are told and not judged. A round is one contested key: one at which claims of different clients overlapped, in
-different processes where the race is one over processes. `--full` races the correct stores for a
-million rounds, which takes hours where 2 cores are shared; else it is fifty thousand, some minutes.
-With `--smoke` there are few goes and no speed is judged.
+busy; times of a busy machine, which has half of its cores to give, are told and not judged. A round
+is one contested key: one at which claims of different clients overlapped, in different processes
+where the race is one over processes. `--full` races the correct stores for a million rounds, which
+takes hours where 2 cores are shared; else it is fifty thousand, some minutes. With `--smoke` there
+are few goes and no speed is judged.
 """
 
 from __future__ import annotations
