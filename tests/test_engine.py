@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import bad_targets
 from onewinner.adapters.targets import Target, TargetError
 from onewinner.contract.clauses import by_level
 from onewinner.suite.engine import Options, UsageError, smoke, verify
+from onewinner.suite.registry import all_checks
 from onewinner.suite.tree import ExitCode, Status
 
 QUICK = Options(budget_s=1, seed=1, select=("DEL-1",), call_max_s=1)
@@ -69,6 +71,28 @@ def test_stop_at_first_leaves_out_what_did_not_run():
     assert result.stopped_early
     assert result.exit_code == ExitCode.VIOLATION
     assert len(result.clauses) < len(by_level("process"))
+
+
+def test_what_tells_most_for_its_time_comes_first():
+    """Sweeps come after short cases and a few programs, and before whatever takes long."""
+    told = []
+    wanted = Options(budget_s=1, seed=1, select=("CLAIM-1", "CLAIM-5", "READ-4", "CAP-1"))
+    verify(Target("memory"), wanted, on_progress=lambda each: told.append(each.check))
+    kinds = {check.name: (check.kind, check.late) for check in all_checks()}
+    order = [kinds[name] for name, _ in groupby(told) if name in kinds]
+    early, few, sweep = order.index(("case", False)), order.index(("program", False)), "sweep"
+    swept, late = order.index((sweep, False)), order.index(("case", True))
+    assert early < few < swept < late
+    assert order[late:].count(("program", False)) == 1
+    assert ("race", False) in order[late:]
+
+
+def test_a_sweep_stops_at_the_first_that_goes_wrong():
+    """With stop-at-first a lookup before a write is told by its sweep, and nothing else is."""
+    found = verify(Target("mutant:lookup-then-register"), Options(seed=1, stop_at_first=True))
+    failed = {c.clause.id for c in found.clauses if c.status is Status.FAIL}
+    assert failed == {"CLAIM-6"}
+    assert not any(c.status is Status.UNTESTED for c in found.clauses)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ BUDGET_S: Final[dict[Level, float]] = {"thread": 14.0, "process": 36.0, "crash":
 PROGRAM_SHARE: Final = 0.3
 """The part of the budget that random programs get; the races share the rest."""
 
+FIRST_SHARE: Final = 0.04
+"""The part of the budget that random programs get before the sweeps, out of their share."""
+
 SWEEP_SHARE: Final = 0.12
 """The part of the budget that each sweep of schedules may take at most."""
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from onewinner.contract.clauses import Level
     from onewinner.suite.races import Race
 
-_SLOW = {"CAP-1": 1, "CAP-2": 1, "CAP-3": 1, "CAP-4": 1}
-"""Clauses whose cases fill a plugin up to its cap: they come after all others."""
+_SLOW = frozenset({"CAP-1", "CAP-2", "CAP-3", "CAP-4"})
+"""Clauses whose cases fill a plugin up to its cap: they come after the sweeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,14 @@ class Check:
 
     `case` is a small directed program, `program` the random programs of the stateful machine,
     `sweep` all schedules of a few calls under control, `fault` what the nemesis does to a store,
-    and `race` parallel claimants in threads or processes.
+    and `race` parallel claimants in threads or processes. A `late` case takes seconds.
     """
 
     name: str
     clauses: tuple[str, ...]
     level: Level
     kind: Literal["case", "program", "sweep", "fault", "race"]
+    late: bool = False
 
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the store does not declare that this check needs, or None where it applies."""
@@ -67,8 +68,8 @@ def all_checks() -> tuple[Check, ...]:
     from onewinner.suite.races import RACES
 
     order = list(CLAUSES)
-    in_order = sorted(CASES.values(), key=lambda c: (_SLOW.get(c.clause, 0), order.index(c.clause)))
-    cases = [Check(c.name, (c.clause,), c.level, "case") for c in in_order]
+    in_order = sorted(CASES.values(), key=lambda c: (c.clause in _SLOW, order.index(c.clause)))
+    cases = [Check(c.name, (c.clause,), c.level, "case", c.clause in _SLOW) for c in in_order]
     races = [Check(r.name, tuple(r.clauses), r.level, "race") for r in RACES]
     sweeps = [
         Check(schedules.PROCESSES, schedules.clauses(processes=True), "process", "sweep"),

@@ -20,6 +20,7 @@ from onewinner.suite import host
 from onewinner.suite.options import (
     BUDGET_S,
     FAULT_SHARE,
+    FIRST_SHARE,
     PROGRAM_SHARE,
     SWEEP_SHARE,
     Listener,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from onewinner.suite.tree import Canary
 
 _DEATHS_MAX = 3
+_SEEDS_APART = 1_000  # more than one part of the programs ever uses
 
 
 class Run:
@@ -67,16 +69,23 @@ class Run:
         self.started = monotonic_ns()
         self.results: list[CheckResult] = []
         self.done = 0
+        self._deaths = 0
         self.checks = [c for c in checks_for(level, capabilities) if chosen & set(c.clauses)]
         self.stopped = False
         self.canaries: tuple[Canary, ...] = ()
 
     def run(self) -> None:
-        """Run all checks: sequential ones in a child, then sweeps, faults and races."""
-        self._host([check for check in self.checks if check.kind in {"case", "program"}])
+        """Run all checks, those first that tell the most for their time.
+
+        Short cases and a few random programs, then sweeps; after them what takes long: cases that
+        fill a store, the other programs, faults, and races.
+        """
+        self._sequential(late=False)
         for check in self.checks:
             if check.kind == "sweep" and not self._enough():
                 self._sweep(check)
+        self._sequential(late=True)
+        for check in self.checks:
             if check.kind == "fault" and not self._enough():
                 self._fault(check)
         races = [check for check in self.checks if check.kind == "race"]
@@ -121,24 +130,34 @@ class Run:
 
     # --- sequential checks --------------------------------------------------------------------
 
-    def _host(self, checks: list[Check]) -> None:
+    def _sequential(self, *, late: bool) -> None:
+        """Run the cases that are `late` or not, and the programs unless they failed before."""
+        failed = {result.check for result in self.results}
+        checks = [
+            check
+            for check in self.checks
+            if (check.kind == "case" and check.late == late)
+            or (check.kind == "program" and check.name not in failed)
+        ]
+        self._host(checks, late=late)
+
+    def _host(self, checks: list[Check], *, late: bool) -> None:
         """Run checks in a child; where it dies, say so of the check and go on with a new one."""
-        deaths = 0
         while checks and not self._enough():
-            ended, reached = self._one_child(checks)
+            if self._deaths >= _DEATHS_MAX:
+                for check in checks:
+                    self._error(check, "not run: the target had hung or died three times before")
+                return
+            ended, reached = self._one_child(checks, late=late)
             if ended.ok or ended.how == "stopped":
                 return
             if reached is None:
                 reached = checks[0]
             self._blame(reached, ended)
             checks = checks[checks.index(reached) + 1 :]
-            deaths += 1
-            if deaths == _DEATHS_MAX:
-                for check in checks:
-                    self._error(check, "not run: the target had hung or died three times before")
-                return
+            self._deaths += 1
 
-    def _one_child(self, checks: list[Check]) -> tuple[Ended, Check | None]:
+    def _one_child(self, checks: list[Check], *, late: bool) -> tuple[Ended, Check | None]:
         by_name = {check.name: check for check in checks}
         reached: Check | None = None
 
@@ -148,15 +167,18 @@ class Run:
                 reached = by_name[message.check]
                 self._tell(reached.name, {})
             elif isinstance(message, host.Found):
-                self.done += 1
-                self._add(by_name[message.check], message.results)
+                check = by_name[message.check]
+                failed = any(each.status >= Status.FAIL for each in message.results)
+                if late or failed or check.kind == "case":  # else more of it is to come
+                    self.done += 1
+                    self._add(check, message.results)
             elif isinstance(message, host.Alive) and reached is not None:
                 self._tell(reached.name, message.counters)
 
         job = host.Job(
             run_dir=self.run_dir,
-            budget_s=self.budget_s * PROGRAM_SHARE,
-            seed=self.seed,
+            budget_s=self.budget_s * (PROGRAM_SHARE - FIRST_SHARE if late else FIRST_SHARE),
+            seed=self.seed + _SEEDS_APART * late,
             call_max_s=self.options.call_max_s,
         )
         names = [check.name for check in checks]
@@ -197,6 +219,7 @@ class Run:
             processes=check.name == PROCESSES,
             budget_s=self.budget_s * SWEEP_SHARE,
             chosen=self.chosen,
+            stop_at_first=self.options.stop_at_first,
             on_progress=lambda progress: self._tell(check.name, progress.counters),
         )
         self.done += 1

@@ -80,6 +80,11 @@ class Sweeps:
     passed: int = 0
     _stages: int = 0
 
+    @property
+    def bad(self) -> list[Bad]:
+        """What went wrong so far: one schedule for each clause that it breaks."""
+        return [each.bad for each in self.found.values() if each.bad is not None]
+
     def sweep(self, crew: Crew, clock: Clock, over_ns: int) -> Iterator[int]:
         """Sweep all scenarios with one preemption, then deeper, as far as the time goes.
 
@@ -252,11 +257,13 @@ def run_schedules(
     processes: bool,
     budget_s: float,
     chosen: Collection[str] = frozenset(CLAUSES),
+    stop_at_first: bool = False,
     on_progress: Listener = silent,
 ) -> list[CheckResult]:
     """Sweep a target with claimants on threads or in processes; a result for each clause.
 
-    Only scenarios about the clauses `chosen` are swept.
+    Only scenarios about the clauses `chosen` are swept. With `stop_at_first` the first in which
+    something goes wrong is the last, and only what went wrong has a result.
 
     A clause that nothing was covered of has no result here: other checks judge it. Where claimants
     came to no point at all the clause about vacant keys is untested.
@@ -283,17 +290,21 @@ def run_schedules(
                         counters={"schedules": schedules},
                     )
                 )
+                if stop_at_first and sweeps.bad:
+                    break
             if processes:
                 _compare_with_threads(stack, sweeps)
     except (ChildError, RuntimeError) as error:
         failure = str(error)
-    return list(_results(sweeps, name, failure, (monotonic_ns() - started) / 1e9))
+    results = list(_results(sweeps, name, failure, (monotonic_ns() - started) / 1e9))
+    if stop_at_first and sweeps.bad:
+        return [each for each in results if each.status >= Status.FAIL]
+    return results
 
 
 def _compare_with_threads(stack: ExitStack, sweeps: Sweeps) -> None:
     """Look whether what went wrong over processes goes right on threads, to call it by its name."""
-    bads = [each.bad for each in sweeps.found.values() if each.bad is not None]
-    bads = [bad for bad in bads if bad.ran.scenario.clause(processes=False) and not bad.error]
+    bads = [b for b in sweeps.bad if b.ran.scenario.clause(processes=False) and not b.error]
     if not bads or any(bad.fatal for bad in bads):
         return
     home = sweeps.home / "threads"
