@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from onewinner.contract import LimitExceeded
 from onewinner.mutants.registry import changed, mutant
-from onewinner.stores.sqlite import SPACE, SqliteStore
+from onewinner.stores.sqlite import ROW, SPACE, SqliteStore
 
 if TYPE_CHECKING:
     from onewinner.contract import Json
@@ -101,3 +101,61 @@ class CapCheckedFirst(SqliteStore):
         cap = self._profile.plugin_row_cap
         if cap is not None and (run(self.COUNT).fetchone()[0] or 0) >= cap:
             raise LimitExceeded(operation="register", message=f"{cap} live rows")
+
+
+@mutant("CAP-4", "CLAIM-2")
+class CapRefusesDuplicates(SqliteStore):
+    """At the cap whoever comes second is given an error for an answer, and tries for ever."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Look at the cap where the claim is refused."""
+        cap = self._profile.plugin_row_cap
+        with self._write("register", key, value, ttl_ms) as run:
+            won = self._insert(run)
+            if not won and cap is not None and run(self.COUNT).fetchone()[0] >= cap:
+                raise LimitExceeded(operation="register", message=f"{cap} live rows")
+        return won
+
+
+@mutant("CAP-2")
+class CapRefusalLosesOldRow(SqliteStore):
+    """The insert is refused, and the oldest row of its namespace is gone all the same."""
+
+    OLDEST: ClassVar[str] = (
+        f"DELETE FROM rows WHERE {SPACE} AND key IN ("
+        f"SELECT key FROM rows WHERE {SPACE} ORDER BY created_at, key LIMIT 1)"
+    )
+
+    def _hold_cap(self, run: Run) -> None:
+        """Make room, and refuse."""
+        try:
+            super()._hold_cap(run)
+        except LimitExceeded:
+            run(self.DELETE)
+            run(self.OLDEST)
+            run("COMMIT")
+            raise
+
+
+@mutant("CAP-3", "EVICT-5")
+class CapCountsOtherExpiredKeys(SqliteStore):
+    """Only the key that is asked for is cleaned up: dead rows of other keys use up the cap."""
+
+    PRUNE: ClassVar[str] = changed(SqliteStore.PRUNE, "plugin = :plugin", ROW)
+
+
+@mutant("ERR-4", "CAP-1", "CAP-2", "CAP-4")
+class CapRefusalIsForGood(SqliteStore):
+    """Once a claim was refused all are: rows are removed, and the cap never empties."""
+
+    full = False
+
+    def _hold_cap(self, run: Run) -> None:
+        """Remember a refusal."""
+        if self.full:
+            raise LimitExceeded(operation="register", message="the plugin is full")
+        try:
+            super()._hold_cap(run)
+        except LimitExceeded:
+            self.full = True
+            raise

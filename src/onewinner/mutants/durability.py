@@ -260,3 +260,36 @@ class _Folder:
 
 def _name(*parts: str) -> str:
     return sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@mutant("TTL-8", shows="faults")
+class RowsOfTheFutureAreTakenOver(SqliteStore):
+    """Once the clock is set back, a claim takes a row from the future for one that is over."""
+
+    INSERT: ClassVar[str] = changed(
+        SqliteStore.INSERT,
+        "DO NOTHING",
+        "DO UPDATE SET value = excluded.value, created_at = excluded.created_at, "
+        "expires_at = excluded.expires_at WHERE created_at > excluded.created_at",
+    )
+
+
+@mutant("DUR-9", shows="faults")
+class DirectoryForEverybody(SqliteFile):
+    """Everybody on the machine can list the directory, and see who holds what beside it."""
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        super()._prepare(connection)
+        self.path.parent.chmod(0o755)
+
+
+@mutant("DUR-5", "DUR-4", shows="faults")
+class ClaimThenRegisterWithTtl(SqliteStore):
+    """The claim is made for ever and written again with its TTL: a death in between is for ever."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Claim, and register what was claimed."""
+        won = super().register_if_absent(key, value)
+        if won and ttl_ms is not None:
+            self.register(key, value, ttl_ms=ttl_ms)
+        return won

@@ -113,3 +113,58 @@ class DamagedRowPoisonsItsNeighbours(SqliteStore):
         """Look through everything that is there."""
         name = self._key(key, "lookup")
         return next((row.value for row in self.entries() if row.key == name), ABSENT)
+
+
+@mutant("ERR-4", "CAP-2", "INPUT-11")
+class RefusalLeavesTransactionOpen(SqliteFile):
+    """A refused claim leaves its transaction open: the handle serves nobody any more."""
+
+    @contextmanager
+    def transaction(
+        self, operation: str, code: str = "WRITE_FAILED"
+    ) -> Iterator[sqlite3.Connection]:
+        """Commit where all went well, and do nothing otherwise."""
+        with self._taken(operation, code) as connection:
+            connection.execute(self.begin)
+            yield connection
+            connection.execute("COMMIT")
+
+
+@mutant("ERR-4")
+class RefusalPoisonsTheHandle(SqliteStore):
+    """After one refusal the handle gives the same error to whoever comes next."""
+
+    refused: StoreError | None = None
+
+    def _key(self, key: str, operation: str) -> str:
+        if self.refused is not None:
+            self.refused, error = None, self.refused
+            raise error
+        try:
+            return super()._key(key, operation)
+        except StoreError as error:
+            self.refused = error
+            raise
+
+
+@mutant("ERR-7", shows="faults")
+class DamagedRowIsAbsent(SqliteStore):
+    """A damaged row is taken for none: readers find nobody, and claimants are refused."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Answer ABSENT for what cannot be read."""
+        try:
+            return super().lookup(key)
+        except StoreError as error:
+            if error.code != "CORRUPT":
+                raise
+            return ABSENT
+
+
+@mutant("ERR-7", shows="faults")
+class DamagedRowCannotBeDeleted(SqliteStore):
+    """The row is read before it is removed, so that a damaged one stays for ever."""
+
+    def delete(self, key: str) -> bool:
+        """Consume, and say whether something was there."""
+        return self.consume(key) is not ABSENT

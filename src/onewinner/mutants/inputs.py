@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from onewinner.contract import ABSENT, InvalidInput
+from onewinner.contract import ABSENT, InvalidInput, LimitExceeded
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
 from onewinner.stores.sqlite import SqliteBackend, SqliteStore
@@ -154,3 +155,135 @@ class OptionsNotCompared(SqliteBackend):
         """Check this opening by itself."""
         wanted = rules.opening(plugin_id, namespace, max_entries, default_ttl_ms, self.profile)
         return self.store(self, wanted)
+
+
+@mutant("INPUT-4")
+class KeyLengthBeforeTrimming(SqliteStore):
+    """A key that just fits is refused where its line end is still on it."""
+
+    def _key(self, key: str, operation: str) -> str:
+        if isinstance(key, str) and len(key.encode(errors="replace")) > self._profile.max_key_bytes:
+            raise InvalidInput(operation=operation, message="key is too long")
+        return super()._key(key, operation)
+
+
+@mutant("INPUT-5", "INPUT-4", "DEL-1")
+class KeyNotTrimmedInDelete(SqliteStore):
+    """A key that came with a line feed is claimed and cannot be removed in the same way."""
+
+    def delete(self, key: str) -> bool:
+        """Remove the key as it was given."""
+        self._key(key, "delete")
+        with self._transaction("delete", key=key) as run:
+            return run(self.DELETE).rowcount > 0
+
+
+@mutant("INPUT-5", "INPUT-4")
+class KeyTrimmedAtItsEndOnly(SqliteStore):
+    """A key with a space before it is another key, and two jobs run for one name."""
+
+    def _key(self, key: str, operation: str) -> str:
+        kept = super()._key(key, operation)
+        return key[: len(key) - len(key.lstrip(" \t\r\n"))] + kept
+
+
+@mutant("INPUT-6")
+class TtlTruncatedToInteger(SqliteStore):
+    """A TTL that was given in seconds, as 1.5, is taken for one millisecond."""
+
+    def _write(
+        self, operation: str, key: str, value: Json, ttl_ms: int | None
+    ) -> AbstractContextManager[Run]:
+        """Cut off what follows the point."""
+        return super()._write(
+            operation, key, value, int(ttl_ms) if isinstance(ttl_ms, float) else ttl_ms
+        )
+
+
+@mutant("INPUT-7")
+class ObjectsBecomeText(SqliteStore):
+    """What JSON does not know is stored as its text, and comes back as something else."""
+
+    def _write(
+        self, operation: str, key: str, value: Any, ttl_ms: int | None
+    ) -> AbstractContextManager[Run]:
+        """Write the text of what is no JSON."""
+        if not isinstance(value, None | bool | int | float | str | list | tuple | dict):
+            value = str(value)
+        return super()._write(operation, key, value, ttl_ms)
+
+
+@mutant("INPUT-8")
+class DepthLimitTooLow(SqliteStore):
+    """A value that nests as deeply as was promised is refused."""
+
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._profile = replace(self._profile, max_value_depth=self._profile.max_value_depth // 2)
+
+
+@mutant("INPUT-9")
+class ValueLimitOneOver(SqliteStore):
+    """`<=` for `<`: a value of one byte too many is stored, and a copy of the store refuses it."""
+
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._profile = replace(self._profile, max_value_bytes=self._profile.max_value_bytes + 1)
+
+
+@mutant("INPUT-11")
+class RefusedValueRemovesRow(SqliteStore):
+    """The old row is removed before the new value is checked: a refused update loses it."""
+
+    def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
+        """Remove, check and insert."""
+        try:
+            super().register(key, value, ttl_ms=ttl_ms)
+        except (InvalidInput, LimitExceeded):
+            self.delete(key)
+            raise
+
+
+class _Unchecked(SqliteBackend):
+    """Opens what the subclass makes of the options."""
+
+    def adapted(self, plugin_id: Any, namespace: Any, max_entries: Any) -> tuple[Any, Any, Any]:
+        """Answer the options to open with."""
+        return plugin_id, namespace, max_entries
+
+    def open(
+        self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
+    ) -> Store:
+        """Adapt the options, and open."""
+        plugin, name, entries = self.adapted(plugin_id, namespace, max_entries)
+        return super().open(plugin, name, max_entries=entries, default_ttl_ms=default_ttl_ms)
+
+
+@mutant("INPUT-1", "ISO-1")
+class NamespaceCutAtBadCharacter(_Unchecked):
+    """`match` for `fullmatch`: what follows the first bad character is cut, and names meet."""
+
+    def adapted(self, plugin_id: Any, namespace: Any, max_entries: Any) -> tuple[Any, Any, Any]:
+        """Keep the beginning that matches."""
+        found = re.match("[A-Za-z0-9][A-Za-z0-9._-]*", namespace) if namespace else None
+        return plugin_id, found.group() if found else namespace, max_entries
+
+
+@mutant("INPUT-2", "ISO-1")
+class ReservedPluginsRenamed(_Unchecked):
+    """A reserved name is made another one, and the plugin never learns that it may not have it."""
+
+    def adapted(self, plugin_id: Any, namespace: Any, max_entries: Any) -> tuple[Any, Any, Any]:
+        """Take another separator."""
+        if isinstance(plugin_id, str) and plugin_id.startswith("core:"):
+            plugin_id = plugin_id.replace(":", "-", 1)
+        return plugin_id, namespace, max_entries
+
+
+@mutant("INPUT-3")
+class MaxEntriesZeroIsOne(_Unchecked):
+    """A limit that was computed as zero is taken for one, and every claim evicts the one before."""
+
+    def adapted(self, plugin_id: Any, namespace: Any, max_entries: Any) -> tuple[Any, Any, Any]:
+        """Raise the limit to the least that is allowed."""
+        return plugin_id, namespace, max_entries if max_entries != 0 else 1

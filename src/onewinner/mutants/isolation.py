@@ -92,3 +92,39 @@ class KeyEndsAtNul(SqliteStore):
         if isinstance(key, str):
             key = key.partition("\0")[0] or key
         return super()._key(key, operation)
+
+
+@mutant("ISO-1", "READ-1", "CLAIM-1")
+class LookupUsesLike(SqliteStore):
+    """An underscore in a key stands for any character: a reader is shown what another wrote."""
+
+    LOOKUP: ClassVar[str] = changed(SqliteStore.LOOKUP, "key = :key", "key LIKE :key")
+
+
+@mutant("ISO-1", "DEL-1", "DEL-2")
+class DeleteUsesLike(SqliteStore):
+    """A key with a percent sign or an underscore takes its neighbours with it when it goes."""
+
+    DELETE: ClassVar[str] = changed(SqliteStore.DELETE, "key = :key", "key LIKE :key")
+
+
+@mutant("ISO-2")
+class ClearIgnoresCase(SqliteStore):
+    """Clearing `Jobs` clears `jobs` too: the name is compared by another rule than elsewhere."""
+
+    CLEAR: ClassVar[str] = changed(
+        SqliteStore.CLEAR, "namespace = :namespace", "namespace = :namespace COLLATE NOCASE"
+    )
+
+
+@mutant("ISO-1", "ISO-2", "READ-4")
+class NamespaceAndKeyJoined(SqliteStore):
+    """Namespace and key are joined by a point: key `b.c` in `a` is key `c` in `a.b`."""
+
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._prefix = f"{opening.namespace}."
+        self._fixed |= {"namespace": "joined"}
+
+    def _key(self, key: str, operation: str) -> str:
+        return self._prefix + super()._key(key, operation)
