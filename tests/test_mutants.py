@@ -163,11 +163,13 @@ def cap(scene: Scene) -> None:
     scene.see(two.register_if_absent, "a", 3)
     scene.see(two.register, "d", 1)
     scene.see(foreign.register_if_absent, "g", 1)
+    scene.see(two.delete, "a")
+    scene.see(two.register, "e", 1)
 
 
 def addresses(scene: Scene) -> None:
     """Claim under names that are alike, then clear one namespace."""
-    names = [("p", "n"), ("p", "n1"), ("q", "n"), ("p.n", "x"), ("p", "n.x")]
+    names = [("p", "n"), ("p", "n1"), ("q", "n"), ("p.n", "x"), ("p", "n.x"), ("p", "N")]
     stores = [scene.open(plugin, namespace) for plugin, namespace in names]
     for store in stores:
         scene.see(store.register_if_absent, "k", 1)
@@ -187,6 +189,17 @@ def keys(scene: Scene) -> None:
         scene.see(lambda: [e.key for e in store.entries()])
 
 
+def spellings(scene: Scene) -> None:
+    """Look for, claim and delete what differs from a live key by white space or a wildcard."""
+    store = scene.open()
+    for key in (" k", "k\n", "_", "", "x" * 512 + "\n"):
+        store.register("k", 1)
+        scene.see(store.lookup, key)
+        scene.see(store.register_if_absent, key, 2)
+        scene.see(store.delete, key)
+        scene.see(lambda: [e.key for e in store.entries()])
+
+
 def values(scene: Scene) -> None:
     """Claim with values and TTLs that must be refused or are just allowed."""
     store = scene.open()
@@ -199,7 +212,11 @@ def values(scene: Scene) -> None:
     for value in (float("nan"), object(), "\u00e9" * 100, "x" * 198, "x" * 199, deep, too_deep):
         scene.see(store.register_if_absent, "k", value)
         scene.see(store.delete, "k")
-    scene.see(store.register_if_absent, "k", 1, ttl_ms=0)
+    for ttl_ms in (0, 1.5):
+        scene.see(store.register_if_absent, "k", 1, ttl_ms=ttl_ms)
+        scene.see(store.entries)
+    store.register("k", 1)
+    scene.see(store.register, "k", float("nan"))
     scene.see(store.entries)
 
 
@@ -207,6 +224,8 @@ def openings(scene: Scene) -> None:
     """Open what must not be opened."""
     scene.see(lambda: type(scene.open("core:x")) is object)
     scene.see(lambda: type(scene.open("p", "n" * 129)) is object)
+    scene.see(lambda: type(scene.open("p", "a b")) is object)
+    scene.see(lambda: type(scene.open("p", "zero", max_entries=0)) is object)
     scene.open(max_entries=5)
     scene.see(lambda: type(scene.open(max_entries=6)) is object)
 
@@ -271,17 +290,25 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         eviction-reaches-sibling-namespace eviction-reaches-other-plugin evicts-youngest
         siblings-count-towards-max-entries evicts-by-key ties-go-the-other-way evicts-in-batches
         max-entries-off-by-one claims-never-evict""",
-    dead_rows: "expired-rows-fill-namespace cap-counts-expired-rows",
+    dead_rows: """expired-rows-fill-namespace cap-counts-expired-rows
+        cap-counts-other-expired-keys""",
     cap: """cap-refusal-leaves-row cap-per-namespace cap-off-by-one cap-of-all-plugins
-        claims-ignore-cap cap-ignores-own-eviction cap-checked-first error-swallowed-as-false""",
+        claims-ignore-cap cap-ignores-own-eviction cap-checked-first error-swallowed-as-false
+        cap-refuses-duplicates cap-refusal-loses-old-row cap-refusal-is-for-good
+        refusal-leaves-transaction-open""",
     addresses: """joined-key-collision clear-uses-like clear-reaches-other-plugin
-        clear-takes-whole-plugin plugins-share-namespaces""",
+        clear-takes-whole-plugin plugins-share-namespaces clear-ignores-case""",
     keys: """case-folded-keys normalised-keys lone-surrogates-collide key-ends-at-nul
         key-not-trimmed-in-lookup key-length-in-characters long-keys-truncated
         error-names-no-operation""",
+    spellings: """key-length-before-trimming key-not-trimmed-in-delete key-trimmed-at-its-end-only
+        lookup-uses-like delete-uses-like refusal-poisons-the-handle""",
     values: """ttl-zero-means-forever nan-becomes-null value-limit-in-characters
-        value-limit-off-by-one depth-unchecked refused-input-half-written""",
-    openings: "namespace-length-unchecked reserved-plugins-open options-not-compared",
+        value-limit-off-by-one depth-unchecked refused-input-half-written
+        ttl-truncated-to-integer objects-become-text depth-limit-too-low value-limit-one-over
+        refused-value-removes-row""",
+    openings: """namespace-length-unchecked reserved-plugins-open options-not-compared
+        namespace-cut-at-bad-character reserved-plugins-renamed max-entries-zero-is-one""",
     removals: """delete-always-true consume-leaves-row clear-spares-permanent-rows
         entries-unordered""",
     objects: "value-aliasing parsed-values-shared",

@@ -115,16 +115,3 @@ class ClearIgnoresCase(SqliteStore):
     CLEAR: ClassVar[str] = changed(
         SqliteStore.CLEAR, "namespace = :namespace", "namespace = :namespace COLLATE NOCASE"
     )
-
-
-@mutant("ISO-1", "ISO-2", "READ-4")
-class NamespaceAndKeyJoined(SqliteStore):
-    """Namespace and key are joined by a point: key `b.c` in `a` is key `c` in `a.b`."""
-
-    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
-        super().__init__(backend, opening)
-        self._prefix = f"{opening.namespace}."
-        self._fixed |= {"namespace": "joined"}
-
-    def _key(self, key: str, operation: str) -> str:
-        return self._prefix + super()._key(key, operation)
