@@ -193,7 +193,7 @@ def spellings(scene: Scene) -> None:
     """Look for, claim and delete what differs from a live key by white space or a wildcard."""
     store = scene.open()
     for key in (" k", "k\n", "_", "", "x" * 512 + "\n"):
-        store.register("k", 1)
+        scene.see(store.register, "k", 1)
         scene.see(store.lookup, key)
         scene.see(store.register_if_absent, key, 2)
         scene.see(store.delete, key)

@@ -137,9 +137,9 @@ class RefusalPoisonsTheHandle(SqliteStore):
     refused: StoreError | None = None
 
     def _key(self, key: str, operation: str) -> str:
-        if self.refused is not None:
-            self.refused, error = None, self.refused
-            raise error
+        earlier, self.refused = self.refused, None
+        if earlier is not None:
+            raise earlier
         try:
             return super()._key(key, operation)
         except StoreError as error:
