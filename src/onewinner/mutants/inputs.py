@@ -192,7 +192,7 @@ class TtlTruncatedToInteger(SqliteStore):
     """A TTL that was given in seconds, as 1.5, is taken for one millisecond."""
 
     def _write(
-        self, operation: str, key: str, value: Json, ttl_ms: int | None
+        self, operation: str, key: str, value: Json, ttl_ms: Any
     ) -> AbstractContextManager[Run]:
         """Cut off what follows the point."""
         return super()._write(
