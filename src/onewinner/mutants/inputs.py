@@ -162,9 +162,10 @@ class KeyLengthBeforeTrimming(SqliteStore):
     """A key that just fits is refused where its line end is still on it."""
 
     def _key(self, key: str, operation: str) -> str:
-        if isinstance(key, str) and len(key.encode(errors="replace")) > self._profile.max_key_bytes:
+        kept = super()._key(key, operation)
+        if len(key.encode()) > self._profile.max_key_bytes:
             raise InvalidInput(operation=operation, message="key is too long")
-        return super()._key(key, operation)
+        return kept
 
 
 @mutant("INPUT-5", "INPUT-4", "DEL-1")
