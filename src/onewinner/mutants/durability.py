@@ -274,15 +274,6 @@ class RowsOfTheFutureAreTakenOver(SqliteStore):
     )
 
 
-@mutant("DUR-9", shows="faults")
-class DirectoryForEverybody(SqliteFile):
-    """Everybody on the machine can list the directory, and see who holds what beside it."""
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        super()._prepare(connection)
-        self.path.parent.chmod(0o755)
-
-
 @mutant("DUR-5", "DUR-4", shows="faults")
 class ClaimThenRegisterWithTtl(SqliteStore):
     """The claim is made for ever and written again with its TTL: a death in between is for ever."""
