@@ -67,4 +67,11 @@ def _wrapped(line: str, width: int) -> list[str]:
     if len(shown) <= width:
         return [shown]
     indent = " " * (len(shown) - len(shown.lstrip()) + 2)
-    return textwrap.wrap(shown, width, subsequent_indent=indent, break_on_hyphens=False)
+    # A name that is longer than the line stays whole, so that it can be copied.
+    return textwrap.wrap(
+        shown,
+        width,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

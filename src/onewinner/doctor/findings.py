@@ -49,8 +49,8 @@ class Outcome(enum.IntEnum):
 _TOLD: Final = {
     Outcome.CONFORMS: "conforms",
     Outcome.EXPECTED: "caught",
-    Outcome.NAMED: "caught, other clause",
-    Outcome.UNNAMED: "caught, unnamed clause",
+    Outcome.NAMED: "caught (another)",
+    Outcome.UNNAMED: "caught (unnamed)",
     Outcome.INCONCLUSIVE: "inconclusive",
     Outcome.MISSED: "MISSED",
     Outcome.ACCUSED: "ACCUSED",
