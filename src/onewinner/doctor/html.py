@@ -57,7 +57,8 @@ def dumps(examined: Examination) -> str:
 {_wrong(examined)}
 <h2>Time to detection</h2>
 <p class="soft">A mark is the median of a mutant, the line above it goes to its worst trial.
-Green: by the expected clause; amber: by another. What was never caught has no mark.</p>
+Green: by the expected clause; amber: by another; red: missed in some trial.
+What was never caught has no mark.</p>
 {picture}
 <h2>Targets</h2>
 <div class="wide">{_targets(examined.findings)}</div>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+from onewinner.doctor.findings import Outcome
 from onewinner.report import text
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ def summary(examined: Examination) -> tuple[str, ...]:
     told = [f"{len(examined.caught)} of {text.count(len(mutants), 'mutant')} caught"]
     if examined.repeat > 1:
         told[0] += f" in each of {examined.repeat} trials"
+    kinds = {outcome: sum(f.outcome is outcome for f in mutants) for outcome in Outcome}
+    told.append(
+        f"by the expected clause {kinds[Outcome.EXPECTED]}, by another that the mutant names "
+        f"{kinds[Outcome.NAMED]}, by one that it does not name {kinds[Outcome.UNNAMED]}; "
+        f"missed {kinds[Outcome.MISSED]}, error {kinds[Outcome.ERROR]}"
+    )
     medians = [f.median_s for f in mutants if f.median_s is not None]
     worst = max((f.worst_s for f in mutants if f.worst_s is not None), default=None)
     if medians:
