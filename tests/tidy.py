@@ -36,6 +36,7 @@ FLOORS: Final[dict[str, int]] = {
     "checker": 4,
     "suite": 5,
     "report": 6,
+    "doctor": 6,
     "arguments": 0,
     "cli": 7,
     "command_line": 7,

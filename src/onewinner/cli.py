@@ -12,7 +12,7 @@ import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from onewinner.command_line import parser_for
 from onewinner.contract.clauses import CLAUSES, by_level
@@ -20,12 +20,16 @@ from onewinner.suite.tree import ExitCode
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from types import FrameType
     from typing import TextIO
 
     from onewinner.adapters.targets import Target
+    from onewinner.doctor.findings import Trial
     from onewinner.suite.tree import RunResult
+
+_Result = TypeVar("_Result")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -128,6 +132,31 @@ def replay(args: argparse.Namespace) -> ExitCode:
     return code
 
 
+def doctor(args: argparse.Namespace) -> ExitCode:
+    """Judge the gate: every known bug must be flagged, and no correct store accused."""
+    from onewinner.doctor import console, html, json, words
+    from onewinner.doctor.examination import examine
+    from onewinner.report import terminal
+    from onewinner.suite.engine import UsageError
+
+    def tell(target: str, trial: Trial) -> None:
+        if not args.quiet:
+            print(words.trial_line(target, trial), file=sys.stderr, flush=True)
+
+    wanted = (("--json", args.json, json.dumps), ("--html", args.html, html.dumps))
+    with _files(wanted) as write_reports:
+        try:
+            examined = examine(
+                budget_s=args.budget, repeat=args.repeat, family=args.family, on_trial=tell
+            )
+        except UsageError as error:
+            raise _Unusable(str(error)) from error
+        _say(console.render(examined, terminal.of(sys.stdout)))
+        write_reports(examined)
+    code: ExitCode = examined.exit_code
+    return code
+
+
 def list_clauses(args: argparse.Namespace) -> ExitCode:
     """Show the clauses of the contract with level, severity and needs."""
     clauses = by_level(args.level) if args.level else tuple(CLAUSES.values())
@@ -163,24 +192,29 @@ def _judged(args: argparse.Namespace, judge: Callable[[Target], Any]) -> Any:
         ) from stop
 
 
+def _reports(args: argparse.Namespace) -> AbstractContextManager[Callable[[RunResult], None]]:
+    from onewinner.report import json, junit
+
+    return _files((("--json", args.json, json.dumps), ("--junitxml", args.junitxml, junit.dumps)))
+
+
 @contextmanager
-def _reports(args: argparse.Namespace) -> Iterator[Callable[[RunResult], None]]:
+def _files(
+    wanted: Iterable[tuple[str, str | None, Callable[[_Result], str]]],
+) -> Iterator[Callable[[_Result], None]]:
     """Open the report files before anything runs; the block gets the function that fills them.
 
     Opening empties a file, so that the report of an earlier run cannot be taken for this one's.
     """
     from contextlib import ExitStack
 
-    from onewinner.report import json, junit
-
-    wanted = (("--json", args.json, json.dumps), ("--junitxml", args.junitxml, junit.dumps))
     with ExitStack() as stack:
-        files: list[tuple[str, TextIO, Callable[[RunResult], str]]] = []
+        files: list[tuple[str, TextIO, Callable[[_Result], str]]] = []
         for option, path, dumps in wanted:
             if path is not None:
                 files.append((path, stack.enter_context(_opened(option, path)), dumps))
 
-        def write(result: RunResult) -> None:
+        def write(result: _Result) -> None:
             for path, file, dumps in files:
                 try:
                     file.write(dumps(result))
@@ -279,5 +313,6 @@ COMMANDS: Final = {
     "smoke": smoke,
     "check": check_history,
     "replay": replay,
+    "doctor": doctor,
     "list": list_clauses,
 }

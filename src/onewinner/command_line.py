@@ -24,6 +24,7 @@ the target could not start; 5 nothing ran; 7 inconclusive
 """
 _EPILOGS: Final = {
     "list": None,
+    "doctor": "exit codes: 0 all is right; 1 one missed, accused or in error; 7 inconclusive\n",
     "check": "exit codes: 0 valid; 1 invalid; 4 FILE is no history; 7 unknown\n",
 }
 
@@ -67,6 +68,7 @@ def parser_for(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
     _target_arguments(one)
     _check_parser(commands, commands_of["check"])
     _replay_parser(commands, commands_of["replay"])
+    _doctor_parser(commands, commands_of["doctor"])
     show = _command(
         commands, "list", commands_of["list"], "show the clauses, their levels and needs"
     )
@@ -135,6 +137,23 @@ def _replay_parser(commands: Any, run: Command) -> None:
         "--repeat", metavar="N", type=asked(count), default=1, help="run it so often (default: 1)"
     )
     parser.add_argument("--location", metavar="URL", help="where a server listens")
+
+
+def _doctor_parser(commands: Any, run: Command) -> None:
+    parser = _command(
+        commands, "doctor", run, "judge the gate itself, by stores known to be broken"
+    )
+    parser.add_argument(
+        "--budget", metavar="TIME", type=asked(duration), default=60.0,
+        help="time for each mutant (default: 60s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repeat", metavar="N", type=asked(count), default=1, help="judge each N times"
+    )
+    parser.add_argument("--family", metavar="F", help="only the mutants of this family: eviction")
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
+    parser.add_argument("--html", metavar="FILE", help="write the result as one HTML file")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _command(commands: Any, name: str, run: Command, help_: str) -> argparse.ArgumentParser:

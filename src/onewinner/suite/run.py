@@ -106,7 +106,7 @@ class Run:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=self._elapsed_s(),
             cores=processors(),
-            versions=_versions(),
+            versions=versions(),
             notes=tuple(dict.fromkeys([*_notes(), *noted])),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
@@ -360,7 +360,8 @@ def _notes() -> Iterator[str]:
         yield f"{refusal}; random programs and races were judged without them"
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Answer what a run was made with: the kit, Python, SQLite and the platform."""
     return {
         "onewinner": importlib.metadata.version("onewinner"),
         "python": platform.python_version(),

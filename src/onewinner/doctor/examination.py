@@ -1,0 +1,67 @@
+"""The examination: every mutant and every correct store, as often as asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from onewinner.clock import monotonic_ns
+from onewinner.doctor.findings import Examination, Finding, Trial
+from onewinner.doctor.trials import CORRECT, try_correct, try_mutant
+from onewinner.mutants import MUTANTS
+from onewinner.suite.engine import UsageError
+from onewinner.suite.processors import processors
+from onewinner.suite.run import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onewinner.mutants import Mutant
+
+BUDGET_S: Final = 60.0
+"""The seconds that a mutant has for what can be repeated, where nothing else is asked for."""
+
+
+def examine(
+    *,
+    budget_s: float = BUDGET_S,
+    repeat: int = 1,
+    family: str | None = None,
+    on_trial: Callable[[str, Trial], None] = lambda _target, _trial: None,
+) -> Examination:
+    """Judge the mutants (of one family) and the correct stores, each `repeat` times.
+
+    `on_trial` is told each trial as it ends. Raises UsageError where no mutant is of the family.
+    """
+    start = monotonic_ns()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    chosen = _of_family(family)
+
+    def tried(target: str, mutant: Mutant | None) -> Finding:
+        trials = []
+        for _ in range(repeat):
+            trial = try_correct(target) if mutant is None else try_mutant(mutant, budget_s=budget_s)
+            on_trial(target, trial)
+            trials.append(trial)
+        return Finding(target=target, mutant=mutant, trials=tuple(trials))
+
+    targets = [(f"mutant:{mutant.name}", mutant) for mutant in chosen]
+    found = [tried(*target) for target in (*targets, *((name, None) for name in CORRECT))]
+    return Examination(
+        findings=tuple(found),
+        budget_s=budget_s,
+        repeat=repeat,
+        family=family,
+        started=started,
+        seconds=(monotonic_ns() - start) / 1e9,
+        cores=processors(),
+        versions=versions(),
+    )
+
+
+def _of_family(family: str | None) -> list[Mutant]:
+    chosen = [m for m in MUTANTS.values() if family is None or m.family == family]
+    if not chosen:
+        known = ", ".join(sorted({m.family for m in MUTANTS.values()}))
+        raise UsageError(f"no mutant is of the family {family!r}; the families are {known}")
+    return chosen
