@@ -194,12 +194,12 @@ class RefusedInputHalfWritten(SqliteStore):
 
 @mutant("CLAIM-5", "CLAIM-7", "CLAIM-9", "EVICT-6", shows="threads")
 class LockTableMadeRacily(DictCheckThenSet):
-    """The first two claimants of a key each make a lock for it, and each holds a lock of its own."""
+    """Two claimants find no lock for the key, each makes one, and each holds a lock of its own."""
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
         """Look for the lock of the key, and make it where it is missing."""
         locks = vars(self._backend.data("register")).setdefault("locks", {})
-        name = self._key(key, "register"), id(self._opening)
+        name = self._key(key, "register"), self._opening.plugin, self._opening.namespace
         if name not in locks:
             locks[name] = threading.Lock()
         with locks[name]:
@@ -223,7 +223,7 @@ class LockTableDropsLocks(DictCheckThenSet):
     @contextmanager
     def _alone(self, key: str, operation: str) -> Iterator[None]:
         locks = vars(self._backend.data(operation)).setdefault("locks", {})
-        name = self._key(key, operation), id(self._opening)
+        name = self._key(key, operation), self._opening.plugin, self._opening.namespace
         with locks.setdefault(name, threading.Lock()):
             try:
                 yield
