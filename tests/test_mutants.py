@@ -314,14 +314,14 @@ def many_rows(scene: Scene) -> None:
 
 def victims(scene: Scene) -> None:
     """Overfill namespaces whose rows differ in age, life, use and order of insertion."""
-    for name, steps in (("a", (1, 1, 1)), ("b", (0, 0, 0)), ("c", (1, 1, -9))):
+    for name, steps in (("a", (1, 1, 1)), ("b", (0, 0, 0)), ("c", (1, -9, 1))):
         store = scene.open(namespace=name, max_entries=2)
         for key, step in zip("zya", steps, strict=True):
             scene.see(store.register_if_absent, key, 1, ttl_ms=9_000 if key == "y" else None)
             scene.see(store.lookup, "z")
             scene.clock.advance(1)
             scene.see(store.lookup, "z")
-            scene.clock.set(scene.clock.now_ms() - 1 + step)
+            scene.clock.advance(step - 1)
         scene.see(lambda store=store: [entry.key for entry in store.entries()])
         store.clear()
 
@@ -356,15 +356,15 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         value-limit-off-by-one depth-unchecked refused-input-half-written""",
     openings: "namespace-length-unchecked reserved-plugins-open options-not-compared",
     removals: """delete-always-true consume-leaves-row clear-spares-permanent-rows
-        entries-unordered delete-answers-none delete-leaves-tombstone entries-tell-rest-of-life""",
+        entries-unordered delete-answers-none""",
     objects: "value-aliasing parsed-values-shared",
     handles: "not-durable times-start-anew-at-open stale-read-cache absence-remembered",
     kinds_of_values: """falsy-value-is-absent consumed-null-is-absent absent-is-null
         true-becomes-one null-members-dropped fractions-cut consumed-absent-is-null
         won-if-value-is-mine""",
-    reclaims: "clean-up-in-batches inherited-expiry timers-not-cancelled",
+    reclaims: "delete-leaves-tombstone clean-up-in-batches inherited-expiry timers-not-cancelled",
     consumed_late: "consume-answers-expired",
-    long_lives: "ttl-wraps-at-thirty-two-bits forever-is-a-year",
+    long_lives: "entries-tell-rest-of-life ttl-wraps-at-thirty-two-bits forever-is-a-year",
     many_rows: "entries-stop-at-fifty",
     victims: """evicts-least-recently-read evicts-soonest-to-expire ties-go-by-insertion
         newest-by-age-is-protected clock-set-back-evicts-new-row""",

@@ -242,7 +242,7 @@ class _ChoosesVictim(MemoryStore):
 
 @mutant("EVICT-1", "READ-3", "EVICT-3")
 class EvictsLeastRecentlyRead(_ChoosesVictim):
-    """A cache's rule in a store of claims: a claim that nobody looks at is lost before older ones."""
+    """A cache's rule in a store of claims: a claim that nobody looks at goes too early."""
 
     def lookup(self, key: str) -> Json | Absent:
         """Answer the value, and note when it was read."""
