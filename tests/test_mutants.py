@@ -509,9 +509,11 @@ class TestRivals:
         rivals.before(2, "_step", act, rivals.mutant)
         assert [rivals.mutant.register_if_absent("k", 2), *won] == [True, True]
 
-    @against("stale-row-removed-before-claim")
+    @against(
+        *("stale-row-removed-before-claim", "reclaim-without-guard", "reclaim-locked-in-process")
+    )
     def test_a_fresh_row_is_removed_as_stale(self, rivals: Rivals) -> None:
-        """A rival who reclaims the expired key loses the row to the mutant's removal."""
+        """A rival who reclaims the expired key loses the row to the mutant."""
         rivals.mutant.register("k", 0, ttl_ms=1)
         rivals.clock.advance(1)
         won: list[bool] = []
@@ -534,6 +536,32 @@ class TestRivals:
         rivals.rival.register("k", 7)
         got: list[object] = []
         rivals.before(2, "transaction", lambda: got.append(rivals.rival.consume("k")))
+        assert [rivals.mutant.consume("k"), *got] == [7, 7]
+
+    @against("delete-again-if-found")
+    def test_delete_takes_the_next_owner(self, rivals: Rivals) -> None:
+        """A rival who claims the key that was just deleted loses it to the same delete."""
+        rivals.rival.register("k", 0)
+        won: list[bool] = []
+        rivals.before(1, "statement", lambda: won.append(rivals.rival.register_if_absent("k", 1)))
+        assert rivals.mutant.delete("k") is True
+        assert [rivals.rival.register_if_absent("k", 2), *won] == [True, True]
+
+    @against("consume-again-if-found")
+    def test_consume_takes_the_next_owner(self, rivals: Rivals) -> None:
+        """A rival who claims the key that was just consumed loses it to the same consume."""
+        rivals.rival.register("k", 0)
+        won: list[bool] = []
+        rivals.before(1, "statement", lambda: won.append(rivals.rival.register_if_absent("k", 1)))
+        assert rivals.mutant.consume("k") == 0
+        assert [rivals.rival.register_if_absent("k", 2), *won] == [True, True]
+
+    @against("consume-locked-in-process")
+    def test_another_process_consumes_too(self, rivals: Rivals) -> None:
+        """A rival whom the lock does not stop gets the same value."""
+        rivals.rival.register("k", 7)
+        got: list[object] = []
+        rivals.before(1, "transaction", lambda: got.append(rivals.rival.consume("k")))
         assert [rivals.mutant.consume("k"), *got] == [7, 7]
 
     @against("cap-outside-transaction")
