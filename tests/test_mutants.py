@@ -297,7 +297,7 @@ def consumed_late(scene: Scene) -> None:
 def long_lives(scene: Scene) -> None:
     """Look at rows that live for long, and for ever, a while later."""
     store = scene.open()
-    store.register("long", 1, ttl_ms=2**31)
+    store.register("long", 1, ttl_ms=2**32)
     store.register("ever", 1)
     for _ in range(2):
         scene.clock.advance(2**30 if scene.seen == [] else 2**36)
@@ -337,7 +337,8 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         register-replaces-value-only hidden-default-ttl register-only-updates""",
     time_to_live: """expiry-off-by-one-ms expired-row-blocks-claim ttl-in-seconds huge-ttl-poison
         expiry-rounded-to-seconds entries-show-expired reclaim-keeps-created-at""",
-    looks: "lookup-extends-life null-is-absent lookup-removes lookup-answers-expired",
+    looks: """lookup-extends-life null-is-absent lookup-removes
+        lookup-wants-expiry lookup-answers-expired""",
     sweeps: "sweep-takes-live-rows sweep-answers-zero",
     full_namespace: """evicts-row-just-written refused-claim-evicts register-on-full-evicts-other
         eviction-reaches-sibling-namespace eviction-reaches-other-plugin evicts-youngest
@@ -362,9 +363,11 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
     kinds_of_values: """falsy-value-is-absent consumed-null-is-absent absent-is-null
         true-becomes-one null-members-dropped fractions-cut consumed-absent-is-null
         won-if-value-is-mine""",
-    reclaims: "delete-leaves-tombstone clean-up-in-batches inherited-expiry timers-not-cancelled",
+    reclaims: """reclaim-keeps-expiry delete-leaves-tombstone clean-up-in-batches
+        inherited-expiry timers-not-cancelled""",
     consumed_late: "consume-answers-expired",
-    long_lives: "entries-tell-rest-of-life ttl-wraps-at-thirty-two-bits forever-is-a-year",
+    long_lives: """long-ttl-is-absolute-time entries-tell-rest-of-life ttl-wraps-at-thirty-two-bits
+        forever-is-a-year""",
     many_rows: "entries-stop-at-fifty",
     victims: """evicts-least-recently-read evicts-soonest-to-expire ties-go-by-insertion
         newest-by-age-is-protected clock-set-back-evicts-new-row""",

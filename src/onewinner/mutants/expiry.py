@@ -310,3 +310,34 @@ class TimersNotCancelled(MemoryStore):
                 timers.remove(timer)
                 timer[1].rows.pop(timer[2], None)
             yield data, space, now
+
+
+@mutant(
+    *("TTL-1", "CLAIM-1", "TTL-7"),
+    seen="memcached: a TTL of more than 30 days is read as an absolute time, and aiocache hands it "
+    "on as it is",
+)
+class LongTtlIsAbsoluteTime(_TtlChanged):
+    """A TTL of more than thirty days is taken for a date long past: every claimant wins."""
+
+    def _life(self, ttl_ms: int) -> int:
+        return ttl_ms if ttl_ms <= 30 * 86_400_000 else 0
+
+
+@mutant(
+    *("TTL-5", "CLAIM-7", "CLAIM-8", "CLAIM-9", "CLAIM-10"),
+    seen="agentscope-ai/agentscope-java#3175: after the expiry every claim wins",
+)
+class ReclaimKeepsExpiry(ReclaimKeepsCreatedAt):
+    """A reclaimed row keeps the expiry that it was reclaimed for, so the next claimant wins too."""
+
+    INSERT: ClassVar[str] = changed(
+        ReclaimKeepsCreatedAt.INSERT, "expires_at = :expires_at", "created_at = :now"
+    )
+
+
+@mutant("READ-1", "TTL-3", "REG-1")
+class LookupWantsExpiry(SqliteStore):
+    """NULL is not greater than now: a claim without a TTL is held, and nobody can read it."""
+
+    LOOKUP: ClassVar[str] = changed(SqliteStore.LOOKUP, LIVE, "expires_at > :now")
