@@ -125,3 +125,46 @@ class ErrorNamesNoOperation(SqliteStore):
         """Lose the name of the operation."""
         del operation
         return super()._write("unknown", key, value, ttl_ms)
+
+
+@mutant("CLAIM-4", "CLAIM-3", "CLAIM-2", "CLAIM-9")
+class LoserReleases(SqliteStore):
+    """The clean-up of a claim that failed releases the key, which is the winner's."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Claim, and tidy up where that did not work."""
+        with self._write("register", key, value, ttl_ms) as run:
+            won = self._insert(run)
+            if not won:
+                run(self.DELETE)
+        return won
+
+
+@mutant("CLAIM-2", "CLAIM-5", "CLAIM-6", "CLAIM-7", "CLAIM-8", "CLAIM-9", "CLAIM-10")
+class WonIfValueIsMine(SqliteStore):
+    """The row is read back to see who won: of two that wrote the same value, both did."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Claim, and compare what is there with what was to be written."""
+        super().register_if_absent(key, value, ttl_ms=ttl_ms)
+        return self.lookup(key) == value
+
+
+@mutant("CLAIM-4", "EVICT-1")
+class RefusedClaimShedsOldest(SqliteStore):
+    """A duplicate finds the namespace full and makes room for itself, though it needs none."""
+
+    SHED: ClassVar[str] = (
+        "DELETE FROM rows WHERE plugin = :plugin AND namespace = :namespace AND key = ("
+        "SELECT key FROM rows WHERE plugin = :plugin AND namespace = :namespace AND key <> :key "
+        "ORDER BY created_at, key LIMIT 1) AND :max_entries <= (SELECT held FROM sizes "
+        "WHERE plugin = :plugin AND namespace = :namespace)"
+    )
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Make room where the claim was refused."""
+        with self._write("register", key, value, ttl_ms) as run:
+            won = self._insert(run)
+            if not won:
+                run(self.SHED)
+        return won

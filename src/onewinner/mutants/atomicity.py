@@ -190,3 +190,110 @@ class RefusedInputHalfWritten(SqliteStore):
             return False
         self.register(key, value, ttl_ms=ttl_ms)
         return True
+
+
+@mutant("CLAIM-5", "CLAIM-7", "CLAIM-9", "EVICT-6", shows="threads")
+class LockTableMadeRacily(DictCheckThenSet):
+    """Two claimants find no lock for the key, each makes one, and each holds a lock of its own."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Look for the lock of the key, and make it where it is missing."""
+        locks = vars(self._backend.data("register")).setdefault("locks", {})
+        name = self._key(key, "register"), self._opening.plugin, self._opening.namespace
+        if name not in locks:
+            locks[name] = threading.Lock()
+        with locks[name]:
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+
+
+@mutant("CLAIM-9", "CLAIM-7", "CLAIM-5", "EVICT-6", shows="threads")
+class LockTableDropsLocks(DictCheckThenSet):
+    """A lock is dropped while others wait for it, and whoever comes next makes a second one."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Claim under the lock of the key."""
+        with self._alone(key, "register"):
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+
+    def delete(self, key: str) -> bool:
+        """Delete under the lock of the key."""
+        with self._alone(key, "delete"):
+            return super().delete(key)
+
+    @contextmanager
+    def _alone(self, key: str, operation: str) -> Iterator[None]:
+        locks = vars(self._backend.data(operation)).setdefault("locks", {})
+        name = self._key(key, operation), self._opening.plugin, self._opening.namespace
+        with locks.setdefault(name, threading.Lock()):
+            try:
+                yield
+            finally:
+                locks.pop(name, None)
+
+
+@mutant("CLAIM-5", "CLAIM-7", "CLAIM-9", "CLAIM-2", "EVICT-6", shows="threads")
+class AnswerReadAfterRelease(MemoryStore):
+    """The answer lies where all threads keep theirs, and is fetched when the lock is free again."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Note under the lock whether it was won, and read the note after it."""
+        with self._write("register", key, value, ttl_ms) as (data, space, row):
+            won = self._held(space, row.key, row.created_at) is None
+            if won:
+                self._put(data, space, row)
+            vars(data)["won"] = won
+        return bool(vars(data)["won"])
+
+
+class _ReclaimsByUpdate(SqliteStore):
+    def _reclaim(self, key: str, value: Json, ttl_ms: int | None) -> bool:
+        row = {**self._fixed, "key": self._key(key, "register"), "now": self._clock.now_ms()}
+        with self._file.statement("register") as connection:
+            stale = connection.execute(f"{HELD} AND NOT {LIVE}", row).fetchall()
+        if not stale:
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+        self.register(key, value, ttl_ms=ttl_ms)
+        return True
+
+
+@mutant("CLAIM-7", "CLAIM-8", "CLAIM-9", "CLAIM-10", shows="threads")
+class ReclaimWithoutGuard(_ReclaimsByUpdate):
+    """The UPDATE that takes over a stale row does not ask whether it still is: two take it over."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Look whether the row is stale, and write over it then."""
+        return self._reclaim(key, value, ttl_ms)
+
+
+@mutant("CLAIM-8", "CLAIM-10", shows="processes")
+class ReclaimLockedInProcess(_ReclaimsByUpdate):
+    """After a quiet night every worker process takes over the same stale lease."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Look and write over it under a lock that other processes do not know."""
+        with _PROCESS_WIDE:
+            return self._reclaim(key, value, ttl_ms)
+
+
+@mutant("CLAIM-9", "CLAIM-10", "DEL-1", "REG-3", shows="threads")
+class DeleteAgainIfFound(SqliteStore):
+    """To be sure, what is still found is deleted once more, and it is the next owner's row."""
+
+    def delete(self, key: str) -> bool:
+        """Delete, look, and delete again."""
+        gone = super().delete(key)
+        if gone and self.lookup(key) is not ABSENT:
+            super().delete(key)
+        return gone
+
+
+@mutant("CLAIM-10", "CLAIM-9", "DEL-4", "DEL-3", shows="threads")
+class ConsumeAgainIfFound(SqliteStore):
+    """A consumer that tries again for good measure ends the claim that came after it."""
+
+    def consume(self, key: str) -> Json | Absent:
+        """Consume, look, and delete what is found."""
+        value = super().consume(key)
+        if value is not ABSENT and self.lookup(key) is not ABSENT:
+            self.delete(key)
+        return value

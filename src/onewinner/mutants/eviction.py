@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from onewinner.contract import BASE, LimitExceeded
 from onewinner.mutants.registry import changed, mutant
+from onewinner.stores.memory import MemoryStore
 from onewinner.stores.sqlite import LIVE, ROW, SPACE, SqliteBackend, SqliteStore
 
 if TYPE_CHECKING:
     from onewinner.clock import Clock
-    from onewinner.contract import Json, Profile
+    from onewinner.contract import Absent, Entry, Json, Profile
+    from onewinner.stores.memory import Data, Row, Space
     from onewinner.stores.sqlite import Run
 
 REJECT_NEW: Final = dataclasses.replace(BASE, overflow_policy="reject-new")
@@ -224,3 +227,103 @@ class RejectNewRefusesDuplicates(SqliteBackend):
 
     def __init__(self, location: str, *, clock: Clock, profile: Profile = REJECT_NEW) -> None:
         super().__init__(location, clock=clock, profile=profile)
+
+
+class _ChoosesVictim(MemoryStore):
+    def _doomed(self, data: Data, space: Space, row: Row) -> list[tuple[Space, Row]]:
+        return [
+            (where, self._victim(where) if where is space else old)
+            for where, old in super()._doomed(data, space, row)
+        ]
+
+    def _victim(self, space: Space) -> Row:
+        raise NotImplementedError
+
+
+@mutant("EVICT-1", "READ-3", "EVICT-3")
+class EvictsLeastRecentlyRead(_ChoosesVictim):
+    """A cache's rule in a store of claims: a claim that nobody looks at goes too early."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Answer the value, and note when it was read."""
+        now = self._backend.clock.now_ms()
+        vars(self._backend.data("lookup")).setdefault("read", {})[self._key(key, "lookup")] = now
+        return super().lookup(key)
+
+    def _victim(self, space: Space) -> Row:
+        read = vars(self._backend.data("register")).get("read", {})
+        return min(
+            space.rows.values(), key=lambda row: (read.get(row.key, row.created_at), row.key)
+        )
+
+
+@mutant("EVICT-1", "EVICT-4", "CLAIM-9")
+class EvictsSoonestToExpire(SqliteStore):
+    """Short leases go first, however young they are: the one that was just won is lost next."""
+
+    EVICT: ClassVar[str] = changed(
+        SqliteStore.EVICT, OLDEST_FIRST, "ORDER BY coalesce(expires_at, 1 << 62), created_at, key"
+    )
+
+
+@mutant("EVICT-4", "EVICT-3", "EVICT-1")
+class EvictsInOrderOfInsertion(_ChoosesVictim):
+    """A queue of keys that an update leaves alone: the row that is renewed every minute goes."""
+
+    def _victim(self, space: Space) -> Row:
+        return next(iter(space.rows.values()))
+
+
+@mutant("EVICT-3")
+class TiesGoByInsertion(_ChoosesVictim):
+    """Rows of one millisecond go in the order in which one process happened to see them."""
+
+    def _victim(self, space: Space) -> Row:
+        return min(space.rows.values(), key=lambda row: row.created_at)
+
+
+@mutant("EVICT-2", "EVICT-1", "EVICT-3", "CLAIM-1", "EVICT-6")
+class NewestByAgeIsProtected(SqliteStore):
+    """The row that looks newest is kept and not the one just written: with a tie, that one goes."""
+
+    EVICT: ClassVar[str] = changed(
+        SqliteStore.EVICT,
+        "key <> :key",
+        f"key <> (SELECT key FROM rows WHERE {SPACE} ORDER BY created_at DESC, key DESC LIMIT 1)",
+    )
+
+
+@mutant("EVICT-2", "CLAIM-1")
+class ClockSetBackEvictsNewRow(SqliteStore):
+    """After the clock was set back what is new looks oldest: every claim is won and gone."""
+
+    EVICT: ClassVar[str] = changed(
+        changed(SqliteStore.EVICT, " AND key <> :key", ""),
+        OLDEST_FIRST,
+        "ORDER BY created_at, key = :key, key",
+    )
+
+
+@mutant("EVICT-5", "CAP-3", "EVICT-1")
+class ExpiredRowsLinger(SqliteStore):
+    """Expired rows are kept a minute to be looked into, and live ones are evicted for them."""
+
+    PRUNE: ClassVar[str] = f"{SqliteStore.PRUNE} - 60000 OR {ROW} AND expires_at <= :now"
+
+
+_EVICTING: Final = threading.Lock()
+
+
+@mutant("EVICT-7", shows="processes")
+class EvictionLockedInProcess(EvictsAfterCommit):
+    """The second worker process sees more rows than the namespace may hold."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Insert and evict under a lock that other processes do not know."""
+        with _EVICTING:
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+
+    def entries(self) -> list[Entry]:
+        """List under the same lock."""
+        with _EVICTING:
+            return super().entries()

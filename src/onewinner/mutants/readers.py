@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from onewinner.contract import ABSENT, Entry
 from onewinner.mutants.atomicity import HELD
@@ -179,3 +180,178 @@ class ClearGoesRowByRow(SqliteStore):
             keys = [key for (key,) in run(f"SELECT key FROM rows WHERE {SPACE}")]
         for key in keys:
             self.delete(key)
+
+
+@mutant("READ-2", "DEL-2", "READ-1")
+class FalsyValueIsAbsent(SqliteStore):
+    """`value or absent`: a counter that stands at nought is not found, and is made once more."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Take nought, false and what is empty for nothing."""
+        return super().lookup(key) or ABSENT
+
+
+@mutant("READ-2", "DEL-2")
+class ConsumedNullIsAbsent(SqliteStore):
+    """A job without a payload is taken from the queue and done by nobody."""
+
+    def consume(self, key: str) -> Json | Absent:
+        """Remove the row, and take its null for nothing."""
+        value = super().consume(key)
+        return ABSENT if value is None else value
+
+
+@mutant("READ-1", "READ-2", "TTL-4", "DEL-1")
+class AbsentIsNull(SqliteStore):
+    """Who asks for a key that nobody holds is told that somebody stored null there."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Answer null where no row is."""
+        value = super().lookup(key)
+        return None if value is ABSENT else value
+
+
+@mutant("READ-3", "READ-1", "DEL-2")
+class LookupRemoves(SqliteStore):
+    """A monitor that looks at a lease ends it, and the next claimant becomes a second owner."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Answer the value, once."""
+        return self.consume(key)
+
+
+@mutant("READ-4", "READ-5")
+class EntriesStopAtFifty(SqliteStore):
+    """A listing ends after its first page, and whoever works it off never sees the rest."""
+
+    ENTRIES: ClassVar[str] = f"{SqliteStore.ENTRIES} LIMIT 50"
+
+
+@mutant("READ-4", "TTL-1", "TTL-5")
+class EntriesTellRestOfLife(SqliteStore):
+    """A duration where a time was promised: every row of a listing seems long expired."""
+
+    ENTRIES: ClassVar[str] = changed(
+        SqliteStore.ENTRIES, "created_at, expires_at FROM", "created_at, expires_at - :now FROM"
+    )
+
+
+@mutant("READ-5", "READ-4", shows="threads")
+class EntriesPagedByOffset(SqliteStore):
+    """A row that is removed between two pages moves up the next one, which is on neither page."""
+
+    PAGE: ClassVar[str] = f"{SqliteStore.ENTRIES} LIMIT 1 OFFSET "
+
+    def entries(self) -> list[Entry]:
+        """Read one row a page, each in a transaction of its own."""
+        found: list[Entry] = []
+        while True:
+            with self._transaction("entries") as run:
+                page = run(f"{self.PAGE}{len(found)}").fetchall()
+            if not page:
+                return found
+            found += [Entry(k, rules.value_of(text, "entries", k), *t) for k, text, *t in page]
+
+
+class _ValueChanged(SqliteStore):
+    def _write(self, operation: str, key: str, value: Any, ttl_ms: int | None) -> Any:
+        rules.value_text(value, operation, self._profile)
+        return super()._write(operation, key, self._stored(value), ttl_ms)
+
+    def _stored(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._stored(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self._stored(item) for key, item in value.items()}
+        return value
+
+
+@mutant("READ-7", "READ-1", "REG-1")
+class TrueBecomesOne(_ValueChanged):
+    """A database without booleans: a flag comes back as a number, and `is True` never holds."""
+
+    def _stored(self, value: Any) -> Any:
+        return int(value) if isinstance(value, bool) else super()._stored(value)
+
+
+@mutant("READ-7", "READ-1", "REG-1")
+class NullMembersDropped(_ValueChanged):
+    """A serialiser leaves out what is null, and "was cleared" reads as "was never set"."""
+
+    def _stored(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            value = {key: item for key, item in value.items() if item is not None}
+        return super()._stored(value)
+
+
+@mutant("READ-7", "READ-1", "REG-1")
+class FractionsCut(_ValueChanged):
+    """A column of whole numbers: a price of 0.5 comes back as nought."""
+
+    def _stored(self, value: Any) -> Any:
+        return int(value) if isinstance(value, float) else super()._stored(value)
+
+
+@mutant("DEL-1")
+class DeleteAnswersNone(SqliteStore):
+    """Nobody learns whether the lease was still held when it was ended."""
+
+    def delete(self, key: str) -> bool:
+        """Delete, and answer nothing."""
+        super().delete(key)
+        return None  # type: ignore[return-value]  # the defect is the type
+
+
+@mutant("DEL-1", "REG-3", "CLAIM-9")
+class DeleteLeavesTombstone(SqliteStore):
+    """The value goes and the row stays: a released key can never be claimed again."""
+
+    DELETE: ClassVar[str] = f"UPDATE rows SET value = 'null' WHERE {SPACE} AND key = :key"
+
+
+@mutant("DEL-2", "TTL-4")
+class ConsumedAbsentIsNull(SqliteStore):
+    """A queue that is empty hands out null, and a worker starts on a job that does not exist."""
+
+    def consume(self, key: str) -> Json | Absent:
+        """Answer null where no row is."""
+        value = super().consume(key)
+        return None if value is ABSENT else value
+
+
+@mutant("TTL-4", "DEL-2")
+class ConsumeAnswersExpired(MemoryStore):
+    """A token that is no longer valid is accepted by the one call that spends it."""
+
+    def consume(self, key: str) -> Json | Absent:
+        """Remove the row, and do not ask whether it was live."""
+        name = self._key(key, "consume")
+        with self._step("consume") as (_, space, _):
+            row = space.rows.pop(name, None)
+        return ABSENT if row is None else self._value(row)
+
+
+@mutant("DEL-3", shows="threads")
+class DictGetThenPop(MemoryStore):
+    """Between a look and a pop that forgives, another thread takes the same job."""
+
+    def consume(self, key: str) -> Json | Absent:
+        """Look under the lock, and remove under the lock again."""
+        value = self.lookup(key)
+        self.delete(key)
+        return value
+
+
+_CONSUMING: Final = threading.Lock()
+
+
+@mutant("DEL-4", shows="processes")
+class ConsumeLockedInProcess(SqliteStore):
+    """One worker process hands out each job once; with the second one, jobs are done twice."""
+
+    def consume(self, key: str) -> Json | Absent:
+        """Read and delete under a lock that other processes do not know."""
+        with _CONSUMING:
+            value = self.lookup(key)
+            self.delete(key)
+            return value

@@ -253,6 +253,7 @@ def writes_are_seen_through_every_connection(s: Session) -> None:
     here = s.open()
     there = s.open(backend=s.connect())
     s.judge()
+    there.observe("k")
     here.claim("k", 1)
     there.observe("k")
     there.claim("k", 2)
@@ -262,5 +263,6 @@ def writes_are_seen_through_every_connection(s: Session) -> None:
     if "delete" in s.capabilities.operations:
         there.delete("k")
         here.observe("k")
+        there.observe("k")
         here.claim("k", 4)
         there.observe("k")

@@ -129,6 +129,20 @@ def rows_without_ttl_never_expire(s: Session) -> None:
         space.claim("b", 2)
 
 
+@case("TTL-3", "ttl", "delete", time="virtual")
+def rows_without_ttl_inherit_none(s: Session) -> None:
+    """A row without TTL stays, also where the row that was deleted before it had a TTL."""
+    space = s.open()
+    space.claim("k", 1, ttl_ms=LONG_MS)
+    space.delete("k")
+    s.judge()
+    space.claim("k", 2)
+    space.observe("k")
+    s.advance(LONG_MS)
+    space.observe("k")
+    space.claim("k", 3)
+
+
 @case("TTL-3")
 def rows_without_ttl_outlive_their_neighbours(s: Session) -> None:
     """Rows without TTL stay when their neighbours expire and are reclaimed."""

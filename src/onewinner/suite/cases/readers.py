@@ -103,6 +103,15 @@ def entries_of_one_age_are_ordered_by_key(s: Session) -> None:
     space.entries()
 
 
+@case("READ-4", "entries", "register")
+def entries_list_every_row(s: Session) -> None:
+    """A listing is complete, also where it is longer than a page."""
+    space = s.open(max_entries=400)
+    s.fill(space, 300)
+    s.judge()
+    space.entries()
+
+
 @case("READ-4", "entries", "register", "ttl")
 def entries_tell_the_times(s: Session) -> None:
     """Each listed row carries its creation, and its expiry where it has one."""
