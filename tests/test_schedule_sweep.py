@@ -13,7 +13,7 @@ from onewinner.adapters.targets import Target
 from onewinner.contract.clauses import CLAUSES
 from onewinner.generator import Call
 from onewinner.schedule import crew as crews
-from onewinner.schedule.claimant import Point
+from onewinner.schedule.claimant import Point, Returned
 from onewinner.schedule.play import Segment
 from onewinner.schedule.scenarios import Scenario, scenarios
 from onewinner.schedule.sweep import shapes, spread
@@ -100,6 +100,20 @@ class TestShapes:
 
 
 class TestControl:
+    def test_a_hold_that_nobody_heard_of_is_let_go(
+        self, staged: Callable[..., tuple[Stage, Judge]]
+    ) -> None:
+        """Who comes to its hold after it was taken to wait goes on, and keeps no lock for ever."""
+        stage, _ = staged("LockedBackend")
+        first, second = stage.cast[:2]
+        call = stage.scenario.calls[0]._replace(plugin="unheard")
+        first.begin(call, 2)
+        while not first.inbox:
+            stage.crew.hear(0.01)
+        second.begin(call, free=True)
+        first.let_go()
+        assert {type(each.finish()) for each in (second, first)} == {Returned}
+
     def test_every_point_is_held_once(self, staged: Callable[..., tuple[Stage, Judge]]) -> None:
         """One preemption: a schedule for each point of the victim, and one that passes them all."""
         stage, judge = staged("UnlockedBackend")

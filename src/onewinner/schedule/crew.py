@@ -31,6 +31,7 @@ PATIENCE_S: Final = 20.0
 """How long a call may sleep while nobody else is at work on the store."""
 
 _SAMPLE_S: Final = 0.00002
+_SAMPLE_ON_THREADS_S: Final = 0.0002  # there one may just be waiting for the interpreter's lock
 _LOOK_S: Final = 0.001
 _AT_ONCE_NS: Final = 500_000
 """So long the kit looks without a pause: most answers come, and most waits begin, within it."""
@@ -77,8 +78,16 @@ class PythonClaimant:
         self._tell(resident.Do(call, hold, None if free else self.boundary, fresh))
 
     def let_go(self) -> None:
-        """Hold this call no more: should it still come to a hold, it goes on at once."""
+        """Hold this call no more: should it still come to a hold, it goes on at once.
+
+        One that was taken to wait may have come to its hold since, and nobody has asked it: held
+        for ever, with a lock in its hands, it would make the others fail.
+        """
         self._released = True
+        unasked = [each for each in self.inbox if isinstance(each, resident.Holding)]
+        for each in unasked:
+            self.inbox.remove(each)
+            self.resume()
 
     def heard(self, message: Any) -> None:
         """Take in what the claimant says."""
@@ -124,7 +133,7 @@ class PythonClaimant:
             if self.inbox:
                 return self.inbox.popleft()
             if asleep:
-                sleep(_SAMPLE_S)
+                sleep(_SAMPLE_S if self._crew.processes else _SAMPLE_ON_THREADS_S)
             eager = asleep or monotonic_ns() - begun_ns < _AT_ONCE_NS
             if self._crew.hear(0.0 if eager else _LOOK_S):
                 continue

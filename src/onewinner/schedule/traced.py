@@ -70,6 +70,8 @@ class TracedClaimant(PythonClaimant):
         """Hold this call no more: should it still come to a hold, it goes on at once."""
         super().let_go()
         self._gate.aim(None)
+        if self._tracer.held is not None and not self._held:  # it came there, and nobody has asked
+            self._tracer.release()
 
     def resume(self, hold: Hold = None) -> None:
         """Let a held call go on."""
