@@ -368,7 +368,7 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         cap-counts-other-expired-keys""",
     cap: """cap-refusal-leaves-row cap-per-namespace cap-off-by-one cap-of-all-plugins
         claims-ignore-cap cap-ignores-own-eviction cap-checked-first error-swallowed-as-false
-        cap-refuses-duplicates cap-refusal-loses-old-row
+        cap-refuses-duplicates cap-refusal-loses-old-row cap-refusal-is-for-good
         refusal-leaves-transaction-open""",
     addresses: """joined-key-collision clear-uses-like clear-reaches-other-plugin
         clear-takes-whole-plugin plugins-share-namespaces clear-ignores-case""",

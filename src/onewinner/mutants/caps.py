@@ -142,3 +142,20 @@ class CapCountsOtherExpiredKeys(SqliteStore):
     """Only the key that is asked for is cleaned up: dead rows of other keys use up the cap."""
 
     PRUNE: ClassVar[str] = changed(SqliteStore.PRUNE, "plugin = :plugin", ROW)
+
+
+@mutant("CAP-2", "CAP-3", "CAP-4", "CAP-1", "ERR-4")
+class CapRefusalIsForGood(SqliteStore):
+    """Once a claim was refused all are: rows are removed, and the cap never empties."""
+
+    full = False
+
+    def _hold_cap(self, run: Run) -> None:
+        """Remember a refusal."""
+        if self.full:
+            raise LimitExceeded(operation="register", message="the plugin is full")
+        try:
+            super()._hold_cap(run)
+        except LimitExceeded:
+            self.full = True
+            raise

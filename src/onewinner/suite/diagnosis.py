@@ -13,9 +13,11 @@ from onewinner.suite.tree import Violation
 
 if TYPE_CHECKING:
     from onewinner.model import Row, Space
+    from onewinner.suite.answers import Observed
     from onewinner.suite.session import Divergence, Session
 
 _ROWS_MOST = 30
+_OF_INPUT = ("INVALID_INPUT", "LIMIT_EXCEEDED")
 
 
 def violation(session: Session, divergence: Divergence, clause: str) -> Violation:
@@ -46,13 +48,13 @@ def blame(session: Session, divergence: Divergence) -> str:
     if isinstance(seen, Broken) and not seen.text.startswith("answered"):
         return "ERR-4"
     if len(refusals) == len(expected):
-        return refusals[0].rule
+        return _wrongly_not_refused(session, seen, refusals[0].rule)
     if isinstance(seen, Raised):
-        return _wrongly_refused(divergence)
+        return _wrongly_refused(session, divergence)
     if f == "open":
         return "INPUT-1"
     if f == "sweep_expired":
-        return "DEL-6"
+        return "CAP-2" if session.was_at_cap else "DEL-6"
     if f == "register_if_absent":
         return _wrong_claim(session, divergence)
     if f == "delete":
@@ -62,27 +64,43 @@ def blame(session: Session, divergence: Divergence) -> str:
     return _wrong_read(session, divergence)
 
 
-def _wrongly_refused(divergence: Divergence) -> str:
+def _wrongly_not_refused(session: Session, seen: Observed, rule: str) -> str:
+    """Something else where the contract refuses: a refusal before this one may be the cause."""
+    refused_before = any("raised" in step.seen for step in session.steps[:-1])
+    if isinstance(seen, Raised) and refused_before and seen.code not in _OF_INPUT:
+        return "ERR-4"
+    return "CAP-2" if rule == "CAP-1" and session.was_at_cap else rule
+
+
+def _wrongly_refused(session: Session, divergence: Divergence) -> str:
     """An error where the contract has an answer."""
-    seen, call, before, now = (
-        divergence.observed,
-        divergence.call,
-        divergence.before,
-        divergence.now,
-    )
+    seen, call, now = divergence.observed, divergence.call, divergence.now
     assert isinstance(seen, Raised)
     if call.f == "open":
         return "INPUT-1"
     if seen.code != "LIMIT_EXCEEDED":
         return "INPUT-4" if seen.code == "INVALID_INPUT" else "ERR-4"
-    space = before.space(call.plugin, call.namespace)
-    row = _row(space, call.key)
+    row = _row(divergence.before.space(call.plugin, call.namespace), call.key)
     if row is not None and row.live(now):
         return "CAP-4"
-    own = [s for s in before.spaces if s.plugin == call.plugin]
-    if any(len(s.live(now)) < len(s.rows) for s in own):
+    return _wrongly_at_cap(session, divergence)
+
+
+def _wrongly_at_cap(session: Session, divergence: Divergence) -> str:
+    """An insert refused below the cap: which rows must have been counted that do not count."""
+    before, call, now = divergence.before, divergence.call, divergence.now
+    space = before.space(call.plugin, call.namespace)
+    cap = session.capabilities.limits.plugin_row_cap or 0
+    live = before.plugin_rows(call.plugin, now)
+    own = sum(len(s.rows) for s in before.spaces if s.plugin == call.plugin)
+    if space and live >= cap and len(space.live(now)) >= space.max_entries:
+        return "CAP-4"
+    if own > live and own >= cap:
         return "CAP-3"
-    return "CAP-4" if space and len(space.live(now)) >= space.max_entries else "ISO-4"
+    if session.was_at_cap:
+        return "CAP-2"  # what that refusal left behind explains this one
+    everywhere = sum(len(s.live(now)) for s in before.spaces)
+    return "ISO-4" if everywhere >= cap > live + 1 else "CAP-1"
 
 
 def _wrong_claim(session: Session, divergence: Divergence) -> str:
@@ -102,6 +120,8 @@ def _wrong_claim(session: Session, divergence: Divergence) -> str:
 
 def _wrong_read(session: Session, divergence: Divergence) -> str:
     """A reader that shows another state than the model's: what was done last explains it."""
+    if session.was_at_cap and _last_change(session, "") == "CAP-2":
+        return "CAP-2"
     expected, seen = divergence.expected[0], divergence.observed
     if isinstance(expected, Listing) and isinstance(seen, Listing):
         return _wrong_listing(session, divergence, expected, seen)

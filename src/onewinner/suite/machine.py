@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import missing_need
 from onewinner.strategies import programs
+from onewinner.suite.answers import Raised
 from onewinner.suite.diagnosis import blame, violation
 from onewinner.suite.exercise import marks
 from onewinner.suite.session import Divergence, Session, new_session
@@ -167,7 +168,9 @@ class StoreMachine(RuleBasedStateMachine):
         elif ttl is not None and not self.session.virtual:
             ttl = 1000 * ttl  # in real time only `plant` writes rows that a program outlives
         write = space.claim if f == "register_if_absent" else space.register
-        self.drive(lambda: write(self._key(key), value, ttl_ms=ttl))
+        seen = self.drive(lambda: write(self._key(key), value, ttl_ms=ttl))
+        if isinstance(seen, Raised):
+            self.look_at(space)
 
     @rule(space=spaces, key=st.integers(0, 5), f=st.sampled_from(["lookup", "consume", "delete"]))
     def read_or_remove(self, space: Handle, key: int, f: str) -> None:

@@ -20,7 +20,7 @@ BUDGET_S: Final[dict[Level, float]] = {"thread": 14.0, "process": 36.0, "crash":
 PROGRAM_SHARE: Final = 0.3
 """The part of the budget that random programs get; the races share the rest."""
 
-FIRST_SHARE: Final = 0.04
+FIRST_SHARE: Final = 0.02
 """The part of the budget that random programs get before the sweeps, out of their share."""
 
 SWEEP_SHARE: Final = 0.12

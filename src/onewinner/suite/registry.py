@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from onewinner.suite.races import Race
 
 _SLOW = frozenset({"CAP-1", "CAP-2", "CAP-3", "CAP-4"})
-"""Clauses whose cases fill a plugin up to its cap: they come after the sweeps."""
+"""Clauses whose cases fill a plugin up to its cap: they come last of the cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,13 @@ class Check:
 
     `case` is a small directed program, `program` the random programs of the stateful machine,
     `sweep` all schedules of a few calls under control, `fault` what the nemesis does to a store,
-    and `race` parallel claimants in threads or processes. A `late` case takes seconds.
+    and `race` parallel claimants in threads or processes.
     """
 
     name: str
     clauses: tuple[str, ...]
     level: Level
     kind: Literal["case", "program", "sweep", "fault", "race"]
-    late: bool = False
 
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the store does not declare that this check needs, or None where it applies."""
@@ -69,7 +68,7 @@ def all_checks() -> tuple[Check, ...]:
 
     order = list(CLAUSES)
     in_order = sorted(CASES.values(), key=lambda c: (c.clause in _SLOW, order.index(c.clause)))
-    cases = [Check(c.name, (c.clause,), c.level, "case", c.clause in _SLOW) for c in in_order]
+    cases = [Check(c.name, (c.clause,), c.level, "case") for c in in_order]
     races = [Check(r.name, tuple(r.clauses), r.level, "race") for r in RACES]
     sweeps = [
         Check(schedules.PROCESSES, schedules.clauses(processes=True), "process", "sweep"),

@@ -77,8 +77,8 @@ class Run:
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
 
-        Short cases and a few random programs, then sweeps; after them what takes long: cases that
-        fill a store, the other programs, faults, and races.
+        Cases and a few random programs, then sweeps; after them what takes long: the other
+        programs, faults, and races.
         """
         self._sequential(late=False)
         for check in self.checks:
@@ -131,12 +131,12 @@ class Run:
     # --- sequential checks --------------------------------------------------------------------
 
     def _sequential(self, *, late: bool) -> None:
-        """Run the cases that are `late` or not, and the programs unless they failed before."""
+        """Run the cases and the first programs, or the other programs unless they failed before."""
         failed = {result.check for result in self.results}
         checks = [
             check
             for check in self.checks
-            if (check.kind == "case" and check.late == late)
+            if (check.kind == "case" and not late)
             or (check.kind == "program" and check.name not in failed)
         ]
         self._host(checks, late=late)

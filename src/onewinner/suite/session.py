@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.clock import ManualClock, SystemClock, monotonic_ns, sleep
-from onewinner.model import Call, Listing, Rules, State, describe_answer, describe_call, outcomes
+from onewinner.model import (
+    Call,
+    Listing,
+    Refused,
+    Rules,
+    State,
+    describe_answer,
+    describe_call,
+    outcomes,
+)
 from onewinner.suite.answers import (
     Broken,
     Observed,
@@ -76,7 +85,8 @@ class Session:
     """A program under way.
 
     `subject` is the clause that the program is about, `clause` the same from `judge` on. `tag` is
-    put behind every plugin's id where many programs share one location.
+    put behind every plugin's id where many programs share one location. `was_at_cap` says that an
+    insert was refused because its plugin was full.
     """
 
     target: Target
@@ -91,6 +101,7 @@ class Session:
     state: State = field(default_factory=State)
     now: int = START_MS
     evicted: set[tuple[str, str, str]] = field(default_factory=set)
+    was_at_cap: bool = False
     on_step: Callable[[State, Call, Observed], None] | None = None
     _backends: list[Backend] = field(default_factory=list)
     _rules: Rules = field(init=False)
@@ -285,6 +296,7 @@ class Session:
             clause = "ERR-1" if agreeing and misnamed else self.clause
             raise self._diverged(call, expected, seen, before, clause, statement)
         self.state = agreeing[0]
+        self.was_at_cap |= any(isinstance(a, Refused) and a.rule == "CAP-1" for a in expected)
         self._remember_evicted(before, call)
         code = f"{assign} = {statement}" if assign else statement
         self.steps.append(Step(_tolerant(code, seen), describe_observed(seen), self.now))
