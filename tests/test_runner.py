@@ -198,6 +198,27 @@ class TestWorkerPool:
         assert sum(o.outcome == Ok(True) for o in volleys) == 4
         assert (played.handles, played.processes) == (4, 2)
 
+    @pytest.mark.parametrize("crew", [(0, 0, 1, 1), (0, 1, 2, 3)])
+    def test_a_block_ends_where_more_or_fewer_win_than_must(
+        self, tmp_path: Path, crew: tuple[int, ...]
+    ) -> None:
+        """The round in which the number is wrong is the last; its inspection is made all the same.
+
+        Rounds that do not say how many must win are all played.
+        """
+        target = Target("python:racy_stores:SqliteBackend")
+        (unsaid,) = one_round(4)
+        look = Call("lookup", "p", "n", "k0")
+        said = dataclasses.replace(unsaid, due=4, inspect=(look,))
+        none = dataclasses.replace(said, due=0)
+        with WorkerPool(
+            target, processes=1 + max(crew), threads=2, run_dir=tmp_path, clock=SystemClock()
+        ) as pool:
+            blocks = [(said, none, said, said), (unsaid, said), (none, none)]
+            played = [pool.play(Block(rounds=each, crew=crew)).played for each in blocks]
+        assert [len(each) for each in played] == [3, 2, 2]
+        assert all(any(o.f == "lookup" for o in each[-1].operations) for each in played)
+
     def test_blocks_can_be_started_ahead(self, tmp_path: Path) -> None:
         """Blocks with different crews are played one after the other, each with its own answers."""
         target = Target("python:racy_stores:SqliteBackend")

@@ -53,8 +53,9 @@ class Round:
     agreed instant, each making its own calls in order; when all are done the leader alone makes
     the calls of `inspect`. `cold`: every client connects anew before the volley. `fresh`: the round
     has a location of its own that does not exist yet; an `open` at the head of the volley connects
-    to it, and without one the leader makes it before the others connect. `facts` are what a judge
-    has to know.
+    to it, and without one the leader makes it before the others connect. `due` is how many calls of
+    the volley must win, None where that depends on their order: a round in which more or fewer do
+    is the last of its block, so that it is judged at once. `facts` are what a judge has to know.
     """
 
     volley: tuple[tuple[Call, ...], ...]
@@ -62,6 +63,7 @@ class Round:
     inspect: tuple[Call, ...] = ()
     cold: bool = False
     fresh: bool = False
+    due: int | None = None
     facts: Mapping[str, int] = field(default_factory=dict)
 
 

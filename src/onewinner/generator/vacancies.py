@@ -75,6 +75,7 @@ def claims(sheet: Sheet, rounds: int) -> Iterator[Round]:
             inspect=inspect,
             cold=cold,
             fresh=fresh,
+            due=len(keys) - len(planted),
         )
 
 
@@ -139,6 +140,7 @@ def _reclaim(sheet: Sheet, plugin: str, spaces: list[str]) -> Round:
         inspect=tuple(call for space in spaces for call in look(plugin, space, ["k"])),
         cold=sheet.cold(),
         fresh=sheet.fresh(),
+        due=len(spaces),
     )
 
 
@@ -162,6 +164,7 @@ def consumers(sheet: Sheet, rounds: int) -> Iterator[Round]:
             ),
             inspect=sheet.look_up(plugin, space, keys),
             cold=sheet.cold(),
+            due=len(keys),
         )
 
 

@@ -139,6 +139,7 @@ class Plan:
                 each.inspect if leads else (),
                 each.cold,
                 self._places.get(serial),
+                each.due,
             )
             for serial, each in enumerate(self.block.rounds, self._first)
         )

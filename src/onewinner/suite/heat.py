@@ -42,6 +42,7 @@ _HARD_FACTOR: Final = 4.0
 _HARD_LEAST_S: Final = 10.0
 _BLOCK_S: Final = 0.3
 _PROCESSES_FIRST: Final = (3, 3, 4, 6, 8, 8)
+_COUNTED_FIRST: Final = (12, 12, 12, 12, 12, 12)
 _ROUNDS_FIRST: Final = {
     "thread": (2, 10, 8, 8, 8, 8),
     "process": _PROCESSES_FIRST,
@@ -82,7 +83,7 @@ class Heat:
         self._where: dict[str, Path] = {}
         self._floor = race.floor_for(capabilities)
         self._ruling = RULINGS[race.kind]
-        self._first = _ROUNDS_FIRST[race.level]
+        self._first = _COUNTED_FIRST if self._ruling.counted else _ROUNDS_FIRST[race.level]
         self._modes = race.modes_for(capabilities)
         self._created = self._started = monotonic_ns()
         self._met = Contention()

@@ -222,7 +222,8 @@ class Ruling:
     `timed`: its rounds depend on real clocks where time is real. `chained`: a round builds on what
     the leader did in earlier ones. `elsewhere` names, by kind of violation, the clause that it
     breaks where that is not the first of the race. `keyed`: nobody is evicted and no cap reached,
-    so that each key's history can be judged by itself.
+    so that each key's history can be judged by itself. `counted`: it is known how many calls of a
+    round must win, so that a block ends where more or fewer do.
     """
 
     judge: Judge
@@ -230,6 +231,7 @@ class Ruling:
     timed: bool = False
     chained: bool = False
     keyed: bool = False
+    counted: bool = False
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -239,9 +241,11 @@ _TAKES: Final = frozenset({"delete", "consume"})
 _CLEARS: Final = frozenset({"clear"})
 
 RULINGS: Final[dict[str, Ruling]] = {
-    "claims": Ruling(_claims, _meter(writes=_CLAIMS), keyed=True),
-    "reclaims": Ruling(_reclaims, _meter(writes=_CLAIMS), timed=True, keyed=True),
-    "consumers": Ruling(_consumers, _meter(writes=frozenset({"consume"})), keyed=True),
+    "claims": Ruling(_claims, _meter(writes=_CLAIMS), keyed=True, counted=True),
+    "reclaims": Ruling(_reclaims, _meter(writes=_CLAIMS), timed=True, keyed=True, counted=True),
+    "consumers": Ruling(
+        _consumers, _meter(writes=frozenset({"consume"})), keyed=True, counted=True
+    ),
     "churn": Ruling(_churn, _meter(writes=_CLAIMS | _TAKES), keyed=True),
     "first-opens": Ruling(_first_opens, _meter(writes=frozenset({"open"})), keyed=True),
     "full": Ruling(_full, _meter(writes=_CLAIMS), timed=True),

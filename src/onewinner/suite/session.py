@@ -33,7 +33,7 @@ from onewinner.suite.answers import (
     observe,
 )
 from onewinner.suite.handle import Handle
-from onewinner.suite.script import Step, assertion, program
+from onewinner.suite.script import Step, assertion, program, tolerant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -299,7 +299,8 @@ class Session:
         self.was_at_cap |= any(isinstance(a, Refused) and a.rule == "CAP-1" for a in expected)
         self._remember_evicted(before, call)
         code = f"{assign} = {statement}" if assign else statement
-        self.steps.append(Step(_tolerant(code, seen), describe_observed(seen), self.now))
+        code = tolerant(code) if isinstance(seen, Raised) else code
+        self.steps.append(Step(code, describe_observed(seen), self.now))
         if self.on_step is not None:
             self.on_step(before, call, seen)
 
@@ -376,13 +377,6 @@ class Session:
             seen = f"  ->  {step.seen}" if step.seen else ""
             for line in step.code.splitlines():
                 yield f"{step.at_ms - START_MS:>+9} ms  {line}{seen}"
-
-
-def _tolerant(code: str, seen: Observed) -> str:
-    """Answer a statement that goes on after the error that was seen, as the program did."""
-    if not isinstance(seen, Raised):
-        return code
-    return f"try:\n    {code}\nexcept onewinner.StoreError:\n    pass"
 
 
 def _backend_name(number: int) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LINE: Final = 8  # integers of eight bytes in a cache line of 64
 _GO, _START, _QUIT, _EPOCH, _FINISHED, _MADE = (number * _LINE for number in range(6))
 _SHARED: Final = 6
-_PER_CLIENT: Final = 3
+_PER_CLIENT: Final = 4
 
 _SPIN_NS: Final = 1_000_000
 _NAP_S: Final = 100e-6
@@ -65,6 +65,15 @@ class Board:
     def beat_cell(client: int) -> int:
         """Where a client counts: odd while it is inside a call, even while it is not."""
         return (_SHARED + 2 + _PER_CLIENT * client) * _LINE
+
+    @staticmethod
+    def won_cell(client: int) -> int:
+        """Where a client writes how many calls of its last volley won."""
+        return (_SHARED + 3 + _PER_CLIENT * client) * _LINE
+
+    def won(self, crowd: int) -> int:
+        """Answer how many calls of the last volley won, over all clients of the block."""
+        return sum(self.cells[self.won_cell(client)] for client in range(crowd))
 
     def snapshot(self) -> tuple[int, ...]:
         """Answer all that is on the board; two equal snapshots mean that nobody did anything."""

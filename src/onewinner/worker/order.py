@@ -18,13 +18,18 @@ CONNECT: Final = Call("open", "", "")
 
 
 class Part(NamedTuple):
-    """One client's share of a round; `place` is the location where it is not the block's."""
+    """One client's share of a round.
+
+    `place` is the location where it is not the block's; `due` how many calls of all clients must
+    win, None where nobody can say.
+    """
 
     prepare: tuple[Step, ...]
     volley: tuple[Call, ...]
     inspect: tuple[Call, ...]
     cold: bool
     place: str | None
+    due: int | None
 
     @property
     def opens(self) -> bool:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.clock import SharedClock, monotonic_ns, sleep, wall_ns
+from onewinner.contract import ABSENT
 from onewinner.generator import Pass
 from onewinner.worker.board import Board
 from onewinner.worker.handles import Handles
-from onewinner.worker.journal import Journal
+from onewinner.worker.journal import OK, Journal
 from onewinner.worker.noise import Noise
 from onewinner.worker.order import CONNECT, Reply, Segment, board_path, journal_path
 from onewinner.worker.recorder import Recorder
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from onewinner.clock import Clock
     from onewinner.generator import Call
     from onewinner.worker.order import Order, Part
-    from onewinner.worker.recorder import Prepared
+    from onewinner.worker.recorder import Prepared, Record
 
 _SWITCH_INTERVAL_S: Final = 1e-6
 _WAIT_STEP_S: Final = 0.05
@@ -194,6 +195,7 @@ class Client:
         self._epoch = 0
         self._returned = (0, 0)
         self._idle_since_ns = 0
+        self._enough = False
 
     def run(self) -> None:
         """Take part in every round of the block, until the leader ends it."""
@@ -244,14 +246,14 @@ class Client:
         if not self._board.await_go(serial, spin=self._order.spin):
             return False
         self._epoch = self._board.epoch
-        self._fire(index, acts)
+        self._fire(index, part, acts)
         self._board.cells[self._board.done_cell(self.number)] = serial
         return True
 
     def _lead(self, index: int, part: Part) -> bool:
         serial, spin = self._order.serial + index, self._order.spin
         others = range(1, self._order.crowd)
-        if monotonic_ns() > self._order.stop_ns:
+        if self._enough or monotonic_ns() > self._order.stop_ns:
             self._board.end(serial)
             return False
         offset_ns = _clocks_apart_ns()
@@ -259,9 +261,10 @@ class Client:
         acts = self._bind(part)
         self._board.await_cells(map(self._board.ready_cell, others), serial, spin=spin)
         self._board.release(serial, self._epoch, self._idle_since_ns, spin=spin)
-        self._fire(index, acts)
+        self._fire(index, part, acts)
         self._idle_since_ns = monotonic_ns()
         self._board.await_cells(map(self._board.done_cell, others), serial, spin=spin)
+        self._enough = part.due is not None and part.due != self._board.won(self._order.crowd)
         self._enter(index, "inspect")
         for call in part.inspect:
             self._recorder.make(self._recorder.prepare(call, self._act(call)))
@@ -333,7 +336,7 @@ class Client:
             return partial(method, call.key, call.value, ttl_ms=call.ttl_ms)
         return method if call.key is None else partial(method, call.key)
 
-    def _fire(self, index: int, acts: list[Prepared]) -> None:
+    def _fire(self, index: int, part: Part, acts: list[Prepared]) -> None:
         self._enter(index, "volley")
         self._board.await_start(spin=self._order.spin)
         make = self._recorder.make
@@ -346,6 +349,10 @@ class Client:
                 self._noise.refill()
                 make(act)
             self._noise.stop()
+        if part.due is not None:
+            self._board.cells[self._board.won_cell(self.number)] = sum(
+                map(_won, part.volley, self._recorder.records)
+            )
         self._close_segment(index, "volley")
 
     def _close_segment(self, index: int, phase: str, first: int = 0) -> int:
@@ -353,6 +360,15 @@ class Client:
         if records := self._recorder.take():
             self.segments.append(Segment(index, phase, first, self._epoch, records))
         return len(records)
+
+
+def _won(call: Call, record: Record) -> bool:
+    """Whether a call got what only one can have."""
+    if record.kind != OK:
+        return False
+    if call.f == "consume":
+        return record.answer is not ABSENT
+    return call.f == "register_if_absent" and record.answer is True
 
 
 def _raise(error: BaseException) -> None:
