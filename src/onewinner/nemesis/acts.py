@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NEMESIS: Final = -1
 """The process under which acts stand in a history; it makes no calls of the store."""
 
-Deed: TypeAlias = Literal["kill", "stop", "continue", "advance", "fill", "empty"]
+Deed: TypeAlias = Literal["kill", "stop", "continue", "advance", "fill", "empty", "fail", "hold"]
 
 _WORDS: Final[Mapping[str, str]] = {
     "kill": "{whom} is killed (SIGKILL) {where}",
@@ -21,6 +21,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "continue": "{whom} goes on (SIGCONT)",
     "advance": "{ms} ms pass",
     "fill": "{whom} has no room on its disk from here on, {where}: every write to a file fails",
+    "hold": "{whom} is held at work, {where}",
+    "fail": "a system call of {whom} fails, with nothing done: {where}",
     "empty": "{whom} has room on its disk again, {where}",
 }
 

@@ -39,12 +39,14 @@ class Tally:
     """What one check did: `counts` by name, what it found by clause, and what it could not do.
 
     `lacking` says by clause why nothing can be said about it; `left_out` why it does not apply.
+    `notes` tell whoever reads the run what this machine did not allow.
     """
 
     counts: dict[str, int | str] = field(default_factory=dict)
     broken: dict[str, Broken] = field(default_factory=dict)
     lacking: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def count(self, name: str, by: int = 1) -> None:
         """Count what was done."""
@@ -97,6 +99,12 @@ def _kills() -> Run:
     return run_kills
 
 
+def _kills_at_system_calls() -> Run:
+    from onewinner.suite.kills import run_kills_at_system_calls
+
+    return run_kills_at_system_calls
+
+
 def _storms() -> Run:
     from onewinner.suite.kill_storms import run_storms
 
@@ -121,6 +129,12 @@ def _full_disk() -> Run:
     return run_full_disk
 
 
+def _failed_calls() -> Run:
+    from onewinner.suite.failed_calls import run_failed_calls
+
+    return run_failed_calls
+
+
 def _files() -> Run:
     from onewinner.suite.files import run_files
 
@@ -129,10 +143,12 @@ def _files() -> Run:
 
 FAULTS: Final[dict[str, Fault]] = {
     "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),
+    "kills-at-system-calls": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills_at_system_calls),
     "kills-in-storms": Fault(("DUR-3", "DUR-4", "DUR-6"), _storms),
     "stops-at-points": Fault(("DUR-7",), _stops),
     "forks": Fault(("DUR-8",), _forks, holds=False),
     "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
+    "failed-system-calls": Fault(("ERR-5", "ERR-6", "DEL-1"), _failed_calls),
     "files": Fault(("DUR-9", "ERR-7"), _files, holds=False),
 }
 
@@ -196,6 +212,7 @@ def _results(
             evidence=dict(tally.counts),
             violation=None if broken is None else _violation(clause, broken, ask),
             seconds=seconds,
+            notes=tuple(tally.notes),
         )
 
 
