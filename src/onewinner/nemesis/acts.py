@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from onewinner.clock import monotonic_ns
-from onewinner.history import Ok, Operation
+from onewinner.history import Ok, Operation, Remark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +27,12 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def act(deed: Deed, *, whom: str = "", where: str = "", ms: int = 0) -> Operation:
-    """Answer an act that has just been done, as an entry of a history.
+def act(deed: Deed, *, whom: str = "", where: str = "", ms: int = 0, at_ns: int = 0) -> Operation:
+    """Answer an act that was done at `at_ns`, or just now, as an entry of a history.
 
     `whom` says who suffered it and `where` at which point; `ms` is the time that was let pass.
     """
-    now = monotonic_ns()
+    now = at_ns or monotonic_ns()
     return Operation(
         process=NEMESIS,
         f=deed,
@@ -47,6 +47,13 @@ def act(deed: Deed, *, whom: str = "", where: str = "", ms: int = 0) -> Operatio
 def is_act(operation: Operation) -> bool:
     """Tell whether an entry of a history is the nemesis's, and no call."""
     return operation.process == NEMESIS
+
+
+def remark(operation: Operation) -> Remark:
+    """Answer an act as it stands in a history file, which nobody takes for a call."""
+    return Remark(
+        process="nemesis", f=operation.f, value=operation.value, time_ns=operation.invoked_ns
+    )
 
 
 def told(operation: Operation) -> str:

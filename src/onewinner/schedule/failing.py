@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from onewinner.clock import monotonic_ns
 from onewinner.schedule import ptrace
 from onewinner.schedule.syscalls import path_place
 from onewinner.schedule.tracer_target import target_of
@@ -40,7 +41,8 @@ class Failing:
     """The system calls of one call of a claimant that change what is below a directory.
 
     The `number`-th of them, counted from 1, fails with `error`; 0: none does. `changes` are the
-    points that they are, by their numbers; `failed` is the one that failed.
+    points that they are, by their numbers; `failed` is the one that failed, at `failed_ns` of the
+    monotonic clock.
     """
 
     below: str
@@ -48,6 +50,7 @@ class Failing:
     error: int = 0
     changes: list[tuple[int, Point]] = field(default_factory=list)
     failed: Point | None = None
+    failed_ns: int = 0
     _thread: int = 0
 
     def enters(self, thread: Thread, name: str, entry: Entry, points: list[Point]) -> None:
@@ -60,7 +63,7 @@ class Failing:
         self.changes.append((len(points), points[-1]))
         if len(self.changes) == self.number:
             ptrace.skip(thread.tid)
-            self.failed, self._thread = points[-1], thread.tid
+            self.failed, self.failed_ns, self._thread = points[-1], monotonic_ns(), thread.tid
 
     def leaves(self, thread: Thread) -> None:
         """Say what a system call that was skipped has come to."""

@@ -69,7 +69,7 @@ def run_failed_calls(ask: Ask, tally: Tally) -> None:
         for clause in ask.clauses:
             tally.left_out[clause] = "the kit cannot make the system calls of a server fail"
         return
-    with Ground(ask.target, ask.capabilities, ask.home) as ground:
+    with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
         if (why := refusal() or ground.crew.trace()) is not None:
             for clause in ask.clauses:
                 tally.left_out[clause] = why
@@ -268,7 +268,7 @@ class _FailedCalls:
     def _enter_fault(self, place: Place, failing: Failing) -> None:
         if failing.failed is not None:
             where = f"`{failing.failed.name}` ({errno.errorcode[failing.error]})"
-            place.entries.append(act("fail", whom="p1", where=where))
+            place.entries.append(act("fail", whom="p1", where=where, at_ns=failing.failed_ns))
 
     def _judged(
         self,

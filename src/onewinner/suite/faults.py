@@ -14,6 +14,9 @@ from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
 from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.suite.heat import reproduce
+from onewinner.suite.kept import Kept
+from onewinner.suite.linearity import model_for
+from onewinner.suite.rulings import DRIFT_MAX_MS
 from onewinner.suite.tree import CheckResult, Status, Violation
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What a check with faults is asked to do."""
+    """What a check with faults is asked to do; `kept` takes the history of its calls and acts."""
 
     target: Target
     capabilities: Capabilities
@@ -72,6 +75,7 @@ class Ask:
     budget_s: float
     seed: int
     clauses: AbstractSet[str]
+    kept: Kept | None = None
 
     def applies(self, clause: str) -> bool:
         """Tell whether a clause is asked for and the store declares what it needs."""
@@ -162,8 +166,12 @@ def run_fault(
     budget_s: float,
     seed: int,
     chosen: AbstractSet[str] = frozenset(CLAUSES),
+    histories: Path | None = None,
 ) -> list[CheckResult]:
-    """Run one check with faults, and answer a result for each of its clauses that applies."""
+    """Run one check with faults, and answer a result for each of its clauses that applies.
+
+    Its history is kept in `histories`, where given.
+    """
     started = monotonic_ns()
     fault = FAULTS[name]
     ask = Ask(
@@ -173,6 +181,7 @@ def run_fault(
         budget_s=budget_s,
         seed=seed,
         clauses=frozenset(fault.clauses) & chosen,
+        kept=None if histories is None else Kept(histories, name, _eps_ms(capabilities)),
     )
     tally = Tally()
     failure = ""
@@ -186,6 +195,10 @@ def run_fault(
         failure = str(error)
     seconds = (monotonic_ns() - started) / 1e9
     return list(_results(name, ask, tally, failure, seconds))
+
+
+def _eps_ms(capabilities: Capabilities) -> int:
+    return model_for(capabilities, DRIFT_MAX_MS).eps_ms
 
 
 def _results(
@@ -212,7 +225,7 @@ def _results(
             evidence=dict(tally.counts),
             violation=None if broken is None else _violation(clause, broken, ask),
             seconds=seconds,
-            notes=tuple(tally.notes),
+            notes=tuple(f"{name}: {note}" for note in tally.notes),
         )
 
 

@@ -46,7 +46,7 @@ def run_full_disk(ask: Ask, tally: Tally) -> None:
         for clause in ask.clauses:
             tally.lacking[clause] = "to take the room from another process takes Linux (prlimit)"
         return
-    with Ground(ask.target, ask.capabilities, ask.home) as ground:
+    with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
         _Full(ask, tally, ground).run()
     if not tally.number("claims failed by storage"):
         for clause in ask.clauses:

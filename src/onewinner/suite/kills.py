@@ -73,7 +73,7 @@ def run_kills_at_system_calls(ask: Ask, tally: Tally) -> None:
 
 def _run(ask: Ask, tally: Tally, boundary: Boundary) -> None:
     with (
-        Ground(ask.target, ask.capabilities, ask.home) as ground,
+        Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground,
         Nursery(ask.target, ground.clock) as nursery,
     ):
         _Kills(ask, tally, ground, nursery, boundary).run()
@@ -141,6 +141,7 @@ class _Kills:
     def _kill(self, situation: Situation, hold: int | None) -> _Grave | None:
         """Kill one process and look; None where it did not come to its point."""
         ground, place = self._ground, self._ground.place()
+        place.evicts = bool(situation.others)
         ground.prepare(place, situation.prepare)
         invoked_ns = monotonic_ns()
         fell = self._fell(place, situation, hold)
