@@ -126,9 +126,10 @@ class TestFailing:
     @pytest.mark.parametrize("traced", [RELATIVE], indirect=True)
     def test_names_are_seen_relative_to_a_directory(self, traced: Traced) -> None:
         """Files that are named within an open directory count, by whichever thread."""
-        failing = Failing(str(traced.home), 3, errno.EIO)
+        failing = Failing(str(traced.home), 4, errno.EIO)
         ended = traced.claim(failing)
         assert [point.name for _, point in failing.changes] == [
+            "unlinkat KEY.#.draft",
             "openat KEY.#.draft",
             "write KEY.#.draft",
             "linkat KEY",
