@@ -15,6 +15,7 @@ from onewinner.suite.held import told
 if TYPE_CHECKING:
     from onewinner.contract import Capabilities
     from onewinner.history import Operation
+    from onewinner.schedule.claimant import Settled
     from onewinner.schedule.crew import PythonClaimant
     from onewinner.suite.faults import Tally
     from onewinner.suite.ground import Ground, Place
@@ -137,5 +138,9 @@ def let_in(
     settled = rival.settle()
     victim.resume()
     ended = victim.finish()
-    theirs = settled if isinstance(settled, Returned | Died) else rival.finish()
-    return ended, ground.enter(place, 0, call, theirs, "look")
+    return ended, ground.enter(place, 0, call, end_of(rival, settled), "look")
+
+
+def end_of(claimant: PythonClaimant, settled: Settled | None) -> Returned | Died:
+    """Answer the end of a call that has settled; waits for it where it has not ended."""
+    return settled if isinstance(settled, Returned | Died) else claimant.finish()

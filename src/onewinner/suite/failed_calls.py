@@ -22,7 +22,7 @@ from onewinner.schedule.choice import refusal
 from onewinner.schedule.claimant import Died, Held, Returned
 from onewinner.schedule.failing import Failing, can_lack_room
 from onewinner.schedule.sweep import spread
-from onewinner.suite.after_errors import AfterErrors, let_in, opening
+from onewinner.suite.after_errors import AfterErrors, end_of, let_in, opening
 from onewinner.suite.ground import HURT, Ground
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class _FailedCalls:
             ended, theirs = let_in(ground, place, victim, _RIVALS)
             self._tally.count("rivals let in")
         else:
-            ended = settled if isinstance(settled, Returned | Died) else victim.finish()
+            ended = end_of(victim, settled)
             self._enter_fault(place, failing)
         victim.watch(None)
         if failing.failed is None:
@@ -234,7 +234,7 @@ class _FailedCalls:
         settled = rival.settle()
         if not isinstance(settled, Held):
             self._tally.count("not reached")
-            rival.finish()
+            end_of(rival, settled)
             return True
         where = f"before `{settled.point.name}` in its claim of the key"
         place.entries.append(act("hold", whom="p0", where=where))

@@ -11,14 +11,14 @@ from __future__ import annotations
 import resource
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from onewinner.clock import monotonic_ns
 from onewinner.history import Ok
 from onewinner.nemesis import act
 from onewinner.nemesis.situations import KEY, write
-from onewinner.schedule.claimant import Died, Held, Returned
-from onewinner.suite.after_errors import AfterErrors, let_in, opening
+from onewinner.schedule.claimant import Held, Returned
+from onewinner.suite.after_errors import AfterErrors, end_of, let_in, opening
 from onewinner.suite.ground import HURT, Ground, Place
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ class _Full:
         settled = victim.settle()
         if not isinstance(settled, Held):
             self._tally.count("not reached")
-            victim.finish()
+            end_of(victim, settled)
             return
         theirs: Operation | None = None
         with _no_room(victim.pid):
             place.entries.append(act("fill", whom="p1", where=f"before `{settled.point.name}`"))
             victim.resume(rival_at)
             later = victim.settle() if rival_at is not None else None
-            ended = None if isinstance(later, Held) else _end(victim, later)
+            ended = None if isinstance(later, Held) else end_of(victim, later)
         if isinstance(later, Held):
             place.entries.append(act("empty", whom="p1", where=f"before `{later.point.name}`"))
             ended, theirs = let_in(ground, place, victim, _RIVAL)
@@ -132,10 +132,6 @@ class _Full:
         self._tally.count("claims while the disk was full")
         self._tally.count("claims failed by storage", not isinstance(mine.outcome, Ok))
         self._after_errors.judge(place, mine, theirs)
-
-
-def _end(victim: PythonClaimant, settled: Any) -> Returned | Died:
-    return settled if isinstance(settled, Returned | Died) else victim.finish()
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class _Grave:
 
 def run_kills(ask: Ask, tally: Tally) -> None:
     """Kill a process at each point of each situation, as far as the time goes."""
-    _run(ask, tally, "sql")
+    tally.lacking |= _run(ask, tally, "sql")
 
 
 def run_kills_at_system_calls(ask: Ask, tally: Tally) -> None:
@@ -68,20 +68,25 @@ def run_kills_at_system_calls(ask: Ask, tally: Tally) -> None:
     if why is not None:
         tally.left_out = dict.fromkeys(ask.clauses, why)
         return
-    _run(ask, tally, "syscall")
+    if _run(ask, tally, "syscall"):  # the other kills judge such a store
+        why = "no call came to a system call that changes a file below its location"
+        tally.left_out = dict.fromkeys(ask.clauses, why)
 
 
-def _run(ask: Ask, tally: Tally, boundary: Boundary) -> None:
+def _run(ask: Ask, tally: Tally, boundary: Boundary) -> dict[str, str]:
+    """Kill processes, and answer by clause what nothing can be said about."""
     with (
         Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground,
         Nursery(ask.target, ground.clock) as nursery,
     ):
         _Kills(ask, tally, ground, nursery, boundary).run()
+    lacking = {}
     if not tally.number("killed inside a call") or not tally.number("judged by the model"):
-        for clause in ("DUR-4", "DUR-5", "DUR-6"):
-            tally.lacking[clause] = "no process came to a point inside a call at which to kill it"
+        why = "no process came to a point inside a call at which to kill it"
+        lacking = dict.fromkeys(("DUR-4", "DUR-5", "DUR-6"), why)
     if not tally.number("killed after an answer"):
-        tally.lacking["DUR-3"] = "no claim was answered before its process was killed"
+        lacking["DUR-3"] = "no claim was answered before its process was killed"
+    return lacking
 
 
 class _Kills:
