@@ -432,7 +432,16 @@ class TestTheRegistry:
         assert re.fullmatch(r"[A-Z`].{20,110}\.", mutant.lesson)
         assert mutant.shows in {"alone", "threads", "processes", "faults"}
         assert mutant.family in {"answers", "atomicity", "caps", "eviction", "expiry"} | {
-            *("durability", "errors", "file_rows", "files", "inputs", "isolation", "readers"),
+            *(
+                "durability",
+                "errors",
+                "file_errors",
+                "file_rows",
+                "files",
+                "inputs",
+                "isolation",
+                "readers",
+            ),
             "upserts",
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onewinner.contract import Capabilities
 from onewinner.history import Ok
-from onewinner.nemesis import NEMESIS, act, is_act, situations, storm, told
+from onewinner.nemesis import NEMESIS, act, is_act, remark, situations, storm, told
 from onewinner.nemesis.situations import KEY
 
 VIRTUAL = Capabilities(virtual_clock=True)
@@ -26,6 +26,18 @@ def test_every_act_is_put_into_words() -> None:
     assert told(act("advance", ms=40)) == "40 ms pass"
     assert "every write to a file fails" in told(act("fill", whom="p1", where="here"))
     assert told(act("empty", whom="p1", where="here")) == "p1 has room on its disk again, here"
+    assert told(act("hold", whom="p0", where="here")) == "p0 is held at work, here"
+    assert told(act("fail", whom="p1", where="here")) == (
+        "a system call of p1 fails, with nothing done: here"
+    )
+
+
+def test_in_a_file_an_act_is_no_call() -> None:
+    """In a history file an act is a remark of the nemesis, at the time at which it was done."""
+    failed = act("fail", whom="p1", where="`unlink a` (EIO)", at_ns=7)
+    noted = remark(failed)
+    assert (noted.process, noted.f, noted.time_ns) == ("nemesis", "fail", 7)
+    assert noted.value == {"whom": "p1", "where": "`unlink a` (EIO)", "ms": 0}
 
 
 def test_situations_are_those_that_the_store_can_be_in() -> None:

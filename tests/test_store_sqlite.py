@@ -191,6 +191,20 @@ class TestDamage:
 
 
 class TestTransactions:
+    def test_a_connection_that_can_only_read_is_replaced(
+        self, backend: SqliteBackend, store: Store
+    ) -> None:
+        """SQLite opens for reading what it cannot open for writing; the next claim is served."""
+        reading = sqlite3.connect(
+            f"file:{backend.file.path}?mode=ro", uri=True, isolation_level=None
+        )
+        backend.file.close()
+        backend.file._closed = False
+        backend.file._connection = reading
+        assert store.register_if_absent("k", 1)
+        assert store.register_if_absent("k", 2) is False
+        assert backend.file._connection is not reading
+
     def test_a_refusal_leaves_none_open(self, backend: SqliteBackend, store: Store) -> None:
         """After a refusal inside a transaction the write lock is free for others at once."""
         limited = connect(str(backend.file.path.parent), clock=backend.clock)

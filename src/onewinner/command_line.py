@@ -98,7 +98,7 @@ def _verify_parser(commands: Any, run: Command) -> None:
     parser.add_argument("--junitxml", metavar="FILE", help="write the result as JUnit XML")
     parser.add_argument(
         "--histories", metavar="DIR",
-        help="keep the histories of races in which nobody is evicted, for onewinner check",
+        help="keep histories in which nobody is evicted, of races and faults, for onewinner check",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 

@@ -25,9 +25,12 @@ CORRECT: Final[dict[str, Level]] = {"memory": "thread", "sqlite": "crash"}
 def try_mutant(mutant: Mutant, *, budget_s: float, select: tuple[str, ...] = ()) -> Trial:
     """Run the gate until the first violation; `select` empty: by the whole contract.
 
-    The level is `crash` where a clause that it names needs it, else the gate's own.
+    The level is `crash` where a clause that it names needs it, or only a fault shows the defect;
+    else it is the gate's own.
     """
-    faults = any(CLAUSES[clause].level == "crash" for clause in mutant.clauses)
+    faults = mutant.shows == "faults" or any(
+        CLAUSES[clause].level == "crash" for clause in mutant.clauses
+    )
     options = engine.Options(
         level="crash" if faults else None, select=select, budget_s=budget_s, stop_at_first=True
     )

@@ -53,10 +53,27 @@ class Recording:
         return len(self.operations)
 
 
-def write(path: str | Path, operations: Iterable[Operation], *, eps_ms: int | None = None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What somebody did who is no client, a nemesis for example; `process` is its name."""
+
+    process: str
+    f: str
+    value: Any
+    time_ns: int
+
+
+def write(
+    path: str | Path,
+    operations: Iterable[Operation],
+    *,
+    eps_ms: int | None = None,
+    remarks: Iterable[Remark] = (),
+) -> None:
     """Write a history; events are put in the order of their times, calls before returns.
 
     `eps_ms`: how far the clock of the store may be off that of the times, for whoever judges TTLs.
+    `remarks` stand among the events, and readers pass over them.
     """
     events: list[tuple[int, int, dict[str, Any]]] = []
     for operation in operations:
@@ -64,6 +81,9 @@ def write(path: str | Path, operations: Iterable[Operation], *, eps_ms: int | No
         completion = _completion(operation)
         if completion is not None:
             events.append((completion["time_ns"], 1, completion))
+    for each in remarks:
+        told = {"type": "info", "process": each.process, "f": each.f, "value": each.value}
+        events.append((each.time_ns, 0, {**told, "time_ns": each.time_ns}))
     events.sort(key=lambda event: event[:2])
     if eps_ms is not None:
         first_ns = events[0][0] if events else 0

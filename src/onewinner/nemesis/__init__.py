@@ -5,7 +5,7 @@ failed, and `storm` writes the claims of clients that are all killed at once. No
 it describes: rooms above do, and say when.
 """
 
-from onewinner.nemesis.acts import NEMESIS, Deed, act, is_act, told
+from onewinner.nemesis.acts import NEMESIS, Deed, act, is_act, remark, told
 from onewinner.nemesis.situations import Situation, situations
 from onewinner.nemesis.storms import Storm, storm
 
@@ -16,6 +16,7 @@ __all__ = (
     "Storm",
     "act",
     "is_act",
+    "remark",
     "situations",
     "storm",
     "told",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from onewinner.clock import monotonic_ns
-from onewinner.history import Ok, Operation
+from onewinner.history import Ok, Operation, Remark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NEMESIS: Final = -1
 """The process under which acts stand in a history; it makes no calls of the store."""
 
-Deed: TypeAlias = Literal["kill", "stop", "continue", "advance", "fill", "empty"]
+Deed: TypeAlias = Literal["kill", "stop", "continue", "advance", "fill", "empty", "fail", "hold"]
 
 _WORDS: Final[Mapping[str, str]] = {
     "kill": "{whom} is killed (SIGKILL) {where}",
@@ -21,16 +21,18 @@ _WORDS: Final[Mapping[str, str]] = {
     "continue": "{whom} goes on (SIGCONT)",
     "advance": "{ms} ms pass",
     "fill": "{whom} has no room on its disk from here on, {where}: every write to a file fails",
+    "hold": "{whom} is held at work, {where}",
+    "fail": "a system call of {whom} fails, with nothing done: {where}",
     "empty": "{whom} has room on its disk again, {where}",
 }
 
 
-def act(deed: Deed, *, whom: str = "", where: str = "", ms: int = 0) -> Operation:
-    """Answer an act that has just been done, as an entry of a history.
+def act(deed: Deed, *, whom: str = "", where: str = "", ms: int = 0, at_ns: int = 0) -> Operation:
+    """Answer an act that was done at `at_ns`, or just now, as an entry of a history.
 
     `whom` says who suffered it and `where` at which point; `ms` is the time that was let pass.
     """
-    now = monotonic_ns()
+    now = at_ns or monotonic_ns()
     return Operation(
         process=NEMESIS,
         f=deed,
@@ -45,6 +47,13 @@ def act(deed: Deed, *, whom: str = "", where: str = "", ms: int = 0) -> Operatio
 def is_act(operation: Operation) -> bool:
     """Tell whether an entry of a history is the nemesis's, and no call."""
     return operation.process == NEMESIS
+
+
+def remark(operation: Operation) -> Remark:
+    """Answer an act as it stands in a history file, which nobody takes for a call."""
+    return Remark(
+        process="nemesis", f=operation.f, value=operation.value, time_ns=operation.invoked_ns
+    )
 
 
 def told(operation: Operation) -> str:

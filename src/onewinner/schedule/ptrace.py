@@ -1,9 +1,9 @@
 """The raw calls of ptrace(2), through ctypes: Linux on x86-64 and aarch64, kernel 5.3 or newer.
 
-PTRACE_GET_SYSCALL_INFO tells a system call without the registers, so nothing here depends on how a
-machine lays them out. All calls about one process must come from the thread that seized it: to the
-kernel a tracer is a thread. On other systems the module can be imported, and `ptrace_refusal` says
-why nothing can be traced.
+PTRACE_GET_SYSCALL_INFO tells a system call without the registers, so that only `skip` and `answer`,
+which change one, depend on how a machine lays them out. All calls about one process must come from
+the thread that seized it: to the kernel a tracer is a thread. On other systems the module can be
+imported, and `ptrace_refusal` says why nothing can be traced.
 """
 
 from __future__ import annotations
@@ -28,6 +28,18 @@ _SEIZE: Final = 0x4206
 _INTERRUPT: Final = 0x4207
 _LISTEN: Final = 0x4208
 _GET_SYSCALL_INFO: Final = 0x420E
+_POKE_USER: Final = 6
+_GET_REGISTERS: Final = 0x4204
+_SET_REGISTERS: Final = 0x4205
+
+# x86-64, sys/reg.h: where the number of the system call stands in the user area, and its value.
+_X86_64_NUMBER: Final = 8 * 15
+_X86_64_VALUE: Final = 8 * 10
+
+# aarch64, linux/elf.h and asm/ptrace.h: two sets of registers, and how many bytes the first has.
+_GENERAL_SET: Final = 1
+_SYSCALL_SET: Final = 0x404
+_AARCH64_GENERAL_BYTES: Final = 8 * 34
 
 # What is traced: system calls apart from signals, children and threads from their first
 # instruction, execve. The last: the kernel kills what is traced when the tracing thread is gone,
@@ -137,6 +149,35 @@ def syscall_info(tid: int) -> Entry | Exit | None:
     if info.op == 2:
         return Exit(ctypes.c_int64(info.number).value)
     return None
+
+
+class _Vector(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+def skip(tid: int) -> None:
+    """Let a thread that is about to enter a system call come out of it again with nothing done.
+
+    What it comes out with is said by `answer`, when it does; else it is ENOSYS.
+    """
+    if platform.machine() == "x86_64":
+        _call(_POKE_USER, tid, _X86_64_NUMBER, -1)
+        return
+    number = ctypes.c_int(-1)
+    vector = _Vector(ctypes.addressof(number), ctypes.sizeof(number))
+    _call(_SET_REGISTERS, tid, _SYSCALL_SET, ctypes.addressof(vector))
+
+
+def answer(tid: int, value: int) -> None:
+    """Let the system call that a thread comes out of have this value; negative ones are errors."""
+    if platform.machine() == "x86_64":
+        _call(_POKE_USER, tid, _X86_64_VALUE, value)
+        return
+    registers = (ctypes.c_int64 * (_AARCH64_GENERAL_BYTES // 8))()
+    vector = _Vector(ctypes.addressof(registers), ctypes.sizeof(registers))
+    _call(_GET_REGISTERS, tid, _GENERAL_SET, ctypes.addressof(vector))
+    registers[0] = value
+    _call(_SET_REGISTERS, tid, _GENERAL_SET, ctypes.addressof(vector))
 
 
 def wait(tid: int) -> int | None:

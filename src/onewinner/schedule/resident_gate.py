@@ -16,6 +16,7 @@ from onewinner.schedule.tracer_target import target_of
 if TYPE_CHECKING:
     from onewinner.generator import Call
     from onewinner.schedule.claimant import Point
+    from onewinner.schedule.failing import Failing
     from onewinner.schedule.gate import Boundary, Hold
     from onewinner.schedule.ptrace import Entry
     from onewinner.schedule.tracer import Thread
@@ -36,11 +37,13 @@ _BELLS: Final = ("anon_inode:[eventfd]", "anon_inode:[eventpoll]")
 class ResidentGate:
     """Hears from the tracer what a claimant does; `own` are the pipes between it and the kit.
 
-    `status` is the wait status of the process `pid` once the tracer has reaped it.
+    `status` is the wait status of the process `pid` once the tracer has reaped it. `failing` looks
+    at the system calls of the next call, and may let one fail.
     """
 
     def __init__(self, pid: int, own: set[str]) -> None:
         self.status: int | None = None
+        self.failing: Failing | None = None
         self._pid = pid
         self._own = {*own, *_BELLS}
         self._points = Points()
@@ -81,10 +84,15 @@ class ResidentGate:
         if self._is_own_business(target):
             return False
         thread.matters = True
-        return self._points.reach(name, target)
+        held = self._points.reach(name, target)
+        if self.failing is not None:
+            self.failing.enters(thread, name, entry, self._points.passed)
+        return held
 
     def leaves(self, thread: Thread, entry: Entry, value: int) -> bool:
         """Notice the first of an answer from a server; answer whether the call is held there."""
+        if self.failing is not None:
+            self.failing.leaves(thread)
         if not (self._inside and self._client and value > 0 and self._awaited):
             return False
         name = syscalls.name_of(entry.arch, entry.number)

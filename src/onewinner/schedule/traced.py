@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from onewinner.generator import Call
     from onewinner.schedule.claimant import Returned
+    from onewinner.schedule.failing import Failing
     from onewinner.schedule.gate import Hold
 
 _TURNS: Final = 64
@@ -65,6 +66,13 @@ class TracedClaimant(PythonClaimant):
         """Make calls that nobody shall hold, each at its location, and wait for the last."""
         self._watched = False
         return super().make_all(calls)
+
+    def watch(self, failing: Failing | None) -> None:
+        """Have the next call looked at for system calls that could fail, and one of them fail.
+
+        That takes the boundary of system calls.
+        """
+        self._gate.failing = failing
 
     def let_go(self) -> None:
         """Hold this call no more: should it still come to a hold, it goes on at once."""

@@ -59,11 +59,15 @@ class Rage(NamedTuple):
 
 
 class Fell(NamedTuple):
-    """A victim is dead: where it was killed, or how its call went; `how` says what else it was."""
+    """A victim is dead: where it was killed, or how its call went; `how` says what else it was.
+
+    Of one that was traced `changes` are the points, by number, that change a file below its place.
+    """
 
     at: Holding | None
     done: Done | None
     how: str = ""
+    changes: tuple[int, ...] = ()
 
 
 class Client(NamedTuple):
@@ -83,13 +87,17 @@ def nurse(
         targets.resolve(target.name)
     send("ready")
     while (order := receive()) is not None:
-        if isinstance(order, Hurt):
+        if isinstance(order, Hurt) and order.order.traced:
+            from onewinner.schedule.traced_victims import hurt_traced
+
+            send(hurt_traced(target, clock, order))
+        elif isinstance(order, Hurt):
             send(_hurt(target, clock, order))
         else:
             send(_rage(target, clock, order))
 
 
-def _forked(work: Callable[[int], None]) -> tuple[int, int]:
+def forked(work: Callable[[int], None]) -> tuple[int, int]:
     """Fork a process that does `work` with a pipe to write to; answer its id and the other end."""
     reading, writing = os.pipe()
     nursery = os.getpid()
@@ -111,7 +119,8 @@ def _die_with(nursery: int) -> None:
         os._exit(1)
 
 
-def _die() -> None:
+def die() -> None:
+    """End this process as a kill from outside does."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -120,13 +129,13 @@ def _hurt(target: Target, clock: Clock, hurt: Hurt) -> Fell:
         def say(what: object) -> None:
             write_frame(pipe, what)
             if isinstance(what, Holding):
-                _die()
+                die()
 
         resident = Resident(say, Handles(target, hurt.place, clock), hurt.place, lambda: None)
         write_frame(pipe, resident.carry_out(hurt.order))
-        _die()
+        die()
 
-    pid, reading = _forked(live)
+    pid, reading = forked(live)
     said, ended = _heard({reading: pid}, lambda _: False)
     last = said[reading][-1] if said[reading] else None
     if isinstance(last, Holding):
@@ -159,7 +168,7 @@ def _rage(target: Target, clock: Clock, rage: Rage) -> tuple[Client, ...]:
 
     pids = {}
     for number in range(len(rage.calls)):
-        pid, reading = _forked(partial(live, number))
+        pid, reading = forked(partial(live, number))
         pids[reading] = pid
     os.close(waiting)
     most = sum(map(len, rage.calls))

@@ -1,6 +1,6 @@
 """The file under the SQLite store: opening it, sharing it between threads, surviving a fork.
 
-Three things here are easy to get wrong, and were wrong in released software:
+Four things here are easy to get wrong, and were wrong in released software:
 
 * The busy timeout is set before the first statement, and the switch to WAL is tried again while
   another process is doing the same: SQLite answers BUSY there without waiting, because two
@@ -9,6 +9,10 @@ Three things here are easy to get wrong, and were wrong in released software:
   keeps one table of POSIX locks a process, the child inherits the parent's, believes that it holds
   locks which the kernel never gave it, and loses writes when the parent closes the file. So the
   connections are closed just before a fork, and opened again on the next use on either side.
+* Where SQLite cannot open a file for writing, because of an error of the disk too, it opens it for
+  reading and says nothing; BEGIN IMMEDIATE may say nothing either, and every write is refused for
+  good. So the first transaction of a connection tries to write, and where it cannot the file is
+  opened again.
 * Files get their modes by path. To open and close a descriptor of the file would drop every lock
   that this process holds on it.
 """
@@ -33,6 +37,7 @@ SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_S: Final = 5.0
 _RETRY_S: Final = 0.005
 _OLDEST_SQLITE: Final = (3, 35, 0)  # RETURNING
+_WRITE_NOTHING: Final = "DELETE FROM rows WHERE 0"
 
 _SCHEMA: Final = (
     """CREATE TABLE rows (
@@ -66,6 +71,7 @@ class SqliteFile:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._closed = False
+        self._can_write = False
         with _FORKS.guard:
             _FORKS.files.add(self)
         with self._taken("open", "OPEN_FAILED"):
@@ -79,8 +85,8 @@ class SqliteFile:
 
         Raises StoreError with `code` for what SQLite could not do.
         """
-        with self._taken(operation, code) as connection:
-            connection.execute(self.begin)
+        with self._taken(operation, code) as taken:
+            connection = self._begun(taken)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -128,6 +134,29 @@ class SqliteFile:
                     code=code, operation=operation, message=f"{self.path}: {error}"
                 ) from error
 
+    def _begun(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """Begin, and answer the connection: a new one where this one can only read."""
+        try:
+            self._begin(connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
+            self._disconnect()
+            self._connection = connection = self._connect()
+            self._begin(connection)
+        return connection
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        connection.execute(self.begin)
+        if self._can_write:
+            return
+        try:
+            connection.execute(_WRITE_NOTHING)
+        except sqlite3.Error:
+            connection.execute("ROLLBACK")
+            raise
+        self._can_write = True
+
     def _connect(self) -> sqlite3.Connection:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise StoreError(
@@ -174,6 +203,7 @@ class SqliteFile:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            self._can_write = False
 
 
 def migrate(connection: sqlite3.Connection) -> None:

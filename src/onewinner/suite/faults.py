@@ -14,6 +14,9 @@ from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
 from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.suite.heat import reproduce
+from onewinner.suite.kept import Kept
+from onewinner.suite.linearity import model_for
+from onewinner.suite.rulings import DRIFT_MAX_MS
 from onewinner.suite.tree import CheckResult, Status, Violation
 
 if TYPE_CHECKING:
@@ -39,12 +42,14 @@ class Tally:
     """What one check did: `counts` by name, what it found by clause, and what it could not do.
 
     `lacking` says by clause why nothing can be said about it; `left_out` why it does not apply.
+    `notes` tell whoever reads the run what this machine did not allow.
     """
 
     counts: dict[str, int | str] = field(default_factory=dict)
     broken: dict[str, Broken] = field(default_factory=dict)
     lacking: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def count(self, name: str, by: int = 1) -> None:
         """Count what was done."""
@@ -62,7 +67,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What a check with faults is asked to do."""
+    """What a check with faults is asked to do; `kept` takes the history of its calls and acts."""
 
     target: Target
     capabilities: Capabilities
@@ -70,6 +75,7 @@ class Ask:
     budget_s: float
     seed: int
     clauses: AbstractSet[str]
+    kept: Kept | None = None
 
     def applies(self, clause: str) -> bool:
         """Tell whether a clause is asked for and the store declares what it needs."""
@@ -97,6 +103,12 @@ def _kills() -> Run:
     return run_kills
 
 
+def _kills_at_system_calls() -> Run:
+    from onewinner.suite.kills import run_kills_at_system_calls
+
+    return run_kills_at_system_calls
+
+
 def _storms() -> Run:
     from onewinner.suite.kill_storms import run_storms
 
@@ -121,6 +133,12 @@ def _full_disk() -> Run:
     return run_full_disk
 
 
+def _failed_calls() -> Run:
+    from onewinner.suite.failed_calls import run_failed_calls
+
+    return run_failed_calls
+
+
 def _files() -> Run:
     from onewinner.suite.files import run_files
 
@@ -129,10 +147,12 @@ def _files() -> Run:
 
 FAULTS: Final[dict[str, Fault]] = {
     "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),
+    "kills-at-system-calls": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills_at_system_calls),
     "kills-in-storms": Fault(("DUR-3", "DUR-4", "DUR-6"), _storms),
     "stops-at-points": Fault(("DUR-7",), _stops),
     "forks": Fault(("DUR-8",), _forks, holds=False),
     "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
+    "failed-system-calls": Fault(("ERR-5", "ERR-6", "DEL-1"), _failed_calls),
     "files": Fault(("DUR-9", "ERR-7"), _files, holds=False),
 }
 
@@ -146,8 +166,12 @@ def run_fault(
     budget_s: float,
     seed: int,
     chosen: AbstractSet[str] = frozenset(CLAUSES),
+    histories: Path | None = None,
 ) -> list[CheckResult]:
-    """Run one check with faults, and answer a result for each of its clauses that applies."""
+    """Run one check with faults, and answer a result for each of its clauses that applies.
+
+    Its history is kept in `histories`, where given.
+    """
     started = monotonic_ns()
     fault = FAULTS[name]
     ask = Ask(
@@ -157,6 +181,7 @@ def run_fault(
         budget_s=budget_s,
         seed=seed,
         clauses=frozenset(fault.clauses) & chosen,
+        kept=None if histories is None else Kept(histories, name, _eps_ms(capabilities)),
     )
     tally = Tally()
     failure = ""
@@ -170,6 +195,10 @@ def run_fault(
         failure = str(error)
     seconds = (monotonic_ns() - started) / 1e9
     return list(_results(name, ask, tally, failure, seconds))
+
+
+def _eps_ms(capabilities: Capabilities) -> int:
+    return model_for(capabilities, DRIFT_MAX_MS).eps_ms
 
 
 def _results(
@@ -196,6 +225,7 @@ def _results(
             evidence=dict(tally.counts),
             violation=None if broken is None else _violation(clause, broken, ask),
             seconds=seconds,
+            notes=tuple(f"{name}: {note}" for note in tally.notes),
         )
 
 

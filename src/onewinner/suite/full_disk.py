@@ -11,21 +11,20 @@ from __future__ import annotations
 import resource
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from onewinner.clock import monotonic_ns
-from onewinner.generator import Call
-from onewinner.history import Ok, Operation
-from onewinner.model import State
+from onewinner.history import Ok
 from onewinner.nemesis import act
 from onewinner.nemesis.situations import KEY, write
-from onewinner.schedule.claimant import Died, Held, Returned
-from onewinner.suite.ground import HURT, CrashJudge, Ground, Place
-from onewinner.suite.held import told
+from onewinner.schedule.claimant import Held, Returned
+from onewinner.suite.after_errors import AfterErrors, end_of, let_in, opening
+from onewinner.suite.ground import HURT, Ground, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from onewinner.history import Operation
     from onewinner.schedule.claimant import Point
     from onewinner.schedule.crew import PythonClaimant
     from onewinner.schedule.gate import Boundary
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 
 _POINTS_MOST: Final = 60
 _LEAST_S: Final = 3.0
-_WHY: Final = (
-    "no order of these calls, with the failed one done or not done, is one of the contract"
-)
 _CLAIM: Final = write("register_if_absent", KEY, "v", None)
 _RIVAL: Final = write("register_if_absent", KEY, "r", None)
 
@@ -50,7 +46,7 @@ def run_full_disk(ask: Ask, tally: Tally) -> None:
         for clause in ask.clauses:
             tally.lacking[clause] = "to take the room from another process takes Linux (prlimit)"
         return
-    with Ground(ask.target, ask.capabilities, ask.home) as ground:
+    with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
         _Full(ask, tally, ground).run()
     if not tally.number("claims failed by storage"):
         for clause in ask.clauses:
@@ -64,7 +60,7 @@ class _Full:
         self._ask = ask
         self._tally = tally
         self._ground = ground
-        self._judge = CrashJudge(ask.capabilities)
+        self._after_errors = AfterErrors(ask.capabilities, tally, ground)
         self._boundary: Boundary = "sql"
         self._over_ns = monotonic_ns() + int(max(ask.budget_s, _LEAST_S) * 1e9)
         self._after: tuple[Point, ...] = ()
@@ -99,8 +95,7 @@ class _Full:
     def _begun(self, place: Place, hold: int | None) -> PythonClaimant:
         """Let the victim begin its claim, both claimants having the place open."""
         for who in (1, 0):
-            opening = Call("open", place.plugin, "n", max_entries=100)
-            self._ground.claimant(who).make(opening, fresh=place.location)
+            self._ground.claimant(who).make(opening(place), fresh=place.location)
         victim = self._ground.claimant(1)
         victim.boundary = self._boundary
         victim.begin(_CLAIM._replace(plugin=place.plugin), hold, fresh=place.location)
@@ -113,17 +108,18 @@ class _Full:
         settled = victim.settle()
         if not isinstance(settled, Held):
             self._tally.count("not reached")
-            victim.finish()
+            end_of(victim, settled)
             return
         theirs: Operation | None = None
         with _no_room(victim.pid):
             place.entries.append(act("fill", whom="p1", where=f"before `{settled.point.name}`"))
             victim.resume(rival_at)
             later = victim.settle() if rival_at is not None else None
-            ended = None if isinstance(later, Held) else _end(victim, later)
+            ended = None if isinstance(later, Held) else end_of(victim, later)
         if isinstance(later, Held):
             place.entries.append(act("empty", whom="p1", where=f"before `{later.point.name}`"))
-            ended, theirs = self._with_rival(place, victim)
+            ended, theirs = let_in(ground, place, victim, _RIVAL)
+            self._tally.count("rivals let in")
         else:
             place.entries.append(act("empty", whom="p1", where="after its claim"))
         assert ended is not None
@@ -131,61 +127,11 @@ class _Full:
             self._after = ended.points
         self._judged(place, ground.enter(place, 1, _CLAIM, ended, HURT), theirs)
 
-    def _with_rival(
-        self, place: Place, victim: PythonClaimant
-    ) -> tuple[Returned | Died, Operation]:
-        """Let a rival claim while the victim is held; it goes on as soon as the rival waits."""
-        rival = self._ground.claimant(0)
-        rival.boundary = self._boundary
-        rival.begin(_RIVAL._replace(plugin=place.plugin), fresh=place.location)
-        settled = rival.settle()
-        victim.resume()
-        ended = victim.finish()
-        theirs = settled if isinstance(settled, Returned | Died) else rival.finish()
-        self._tally.count("rivals let in")
-        return ended, self._ground.enter(place, 0, _RIVAL, theirs, "look")
-
     def _judged(self, place: Place, mine: Operation, theirs: Operation | None) -> None:
         """Judge the call, and what is served after it, by both claimants."""
-        ground = self._ground
         self._tally.count("claims while the disk was full")
         self._tally.count("claims failed by storage", not isinstance(mine.outcome, Ok))
-        if mine.outcome == Ok(False) and theirs is None:
-            self._tally.blame(
-                "ERR-5",
-                "a claim that could not be written answered False, and nobody holds its key",
-                place.story(),
-                "the loser of a race is told False; whoever met an error is told of the error",
-            )
-        after = [
-            ground.make(place, 1, write("register_if_absent", "next", "n", None)),
-            ground.make(place, 0, write("register_if_absent", "other", "o", None)),
-        ]
-        after += [*ground.look(place, 0, KEY), *ground.look(place, 1, KEY)]
-        failed = [each for each in (theirs, *after) if each and not isinstance(each.outcome, Ok)]
-        if failed:
-            self._tally.blame(
-                "ERR-6",
-                f"when there was room again, {told(failed[0])}",
-                place.story(),
-                "after an error the store serves whoever comes next",
-            )
-        elif not self._explained(mine, theirs, after):
-            alone = theirs is None
-            self._tally.blame(
-                "ERR-5" if alone and mine.outcome == Ok(True) else "ERR-6",
-                "a claim met an error of storage, and its answer is not explained",
-                place.story(),
-                _WHY,
-            )
-
-    def _explained(self, mine: Operation, theirs: Operation | None, after: list[Operation]) -> bool:
-        orders = ((mine,),) if theirs is None else ((mine, theirs), (theirs, mine))
-        return any(self._judge.after([State()], [*order, *after]) for order in orders)
-
-
-def _end(victim: PythonClaimant, settled: Any) -> Returned | Died:
-    return settled if isinstance(settled, Returned | Died) else victim.finish()
+        self._after_errors.judge(place, mine, theirs)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from onewinner.clock import SharedClock, SystemClock, monotonic_ns, sleep, wall_ns
 from onewinner.generator import Call, Pass
 from onewinner.history import Info, Ok, Operation
-from onewinner.nemesis import act, is_act
+from onewinner.nemesis import act, is_act, remark
 from onewinner.nemesis.acts import told as act_told
 from onewinner.schedule.claimant import Returned
 from onewinner.schedule.crew import Crew
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from onewinner.schedule.claimant import Died
     from onewinner.schedule.crew import PythonClaimant
     from onewinner.suite.answers import Observed
+    from onewinner.suite.kept import Kept
 
 START_MS: Final = 1_700_000_000_000
 HURT: Final = "hurt"
@@ -42,7 +43,7 @@ class Place:
     """Where one act takes place: a plugin that nobody used, and a location of its own if it can be.
 
     `entries` is the history of it so far, acts included. In real time `began_ns` tells since when
-    its rows live.
+    its rows live. `evicts`: rows are evicted there on purpose.
     """
 
     def __init__(self, plugin: str, location: str | None) -> None:
@@ -50,6 +51,7 @@ class Place:
         self.location = location
         self.entries: list[Operation] = []
         self.began_ns = monotonic_ns()
+        self.evicts = False
 
     @property
     def calls(self) -> list[Operation]:
@@ -62,10 +64,19 @@ class Place:
 
 
 class Ground:
-    """A crew of claimants in processes of their own, and places. Use it as a context manager."""
+    """A crew of claimants in processes of their own, and places. Use it as a context manager.
+
+    What happened at all places is written to `kept` in the end, where given, as one history.
+    """
 
     def __init__(
-        self, target: Target, capabilities: Capabilities, home: Path, *, claimants: int = 2
+        self,
+        target: Target,
+        capabilities: Capabilities,
+        home: Path,
+        *,
+        claimants: int = 2,
+        kept: Kept | None = None,
     ) -> None:
         self.target = target
         self.capabilities = capabilities
@@ -76,6 +87,9 @@ class Ground:
         if capabilities.virtual_clock:
             self.clock = SharedClock(home / "clock", start_ms=START_MS)
         self._claimants = claimants
+        self._kept = kept
+        self._places: list[Place] = []
+        self._moves = [act("advance")] if capabilities.virtual_clock else []
         self._logical_ms = 0
         self._made = 0
         self._prefix = f"f{wall_ns():x}" if target.location is not None else "f"
@@ -103,6 +117,17 @@ class Ground:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+        if self._kept is not None:
+            self._keep(self._kept)
+
+    def _keep(self, kept: Kept) -> None:
+        """Write the history of all places; virtual time is one for all, and moves in operations."""
+        entries = [each for place in self._places if not place.evicts for each in place.entries]
+        calls = [each for each in entries if not is_act(each)]
+        acts = {id(each): each for each in entries if is_act(each)}
+        for move in self._moves:
+            acts.pop(id(move), None)
+        kept.write([*self._moves, *calls], map(remark, acts.values()))
 
     @property
     def virtual(self) -> bool:
@@ -113,11 +138,14 @@ class Ground:
         """Answer a place that nobody used."""
         self._made += 1
         plugin = f"{self._prefix}-{self._made}"
-        if self.target.location is not None:
-            return Place(plugin, None)
-        location = self.home / plugin
-        location.mkdir()
-        return Place(plugin, str(location))
+        location = None
+        if self.target.location is None:
+            (self.home / plugin).mkdir()
+            location = str(self.home / plugin)
+        place = Place(plugin, location)
+        if self._kept is not None:
+            self._places.append(place)
+        return place
 
     def address(self, place: Place) -> str:
         """Answer the location of a place, as a process of its own is given it."""
@@ -137,8 +165,9 @@ class Ground:
             return self.note(
                 place, who, call, ended.outcome, (ended.invoked_ns, ended.completed_ns), phase
             )
-        now = monotonic_ns()
-        return self.note(place, who, call, Info(ended.how), (now, now), phase)
+        before = [each.completed_ns or 0 for each in place.calls if each.process == who]
+        interval = (max([place.began_ns, *before]) + 1, monotonic_ns())
+        return self.note(place, who, call, Info(ended.how), interval, phase)
 
     def note(
         self,
@@ -176,8 +205,11 @@ class Ground:
         else:
             sleep((step.ms + step.margin_ms) / 1_000)
             self._logical_ms += step.ms + step.margin_ms
+        move = act("advance", ms=step.ms)
+        if self.virtual:
+            self._moves.append(move)
         for place in places:
-            place.entries.append(act("advance", ms=step.ms))
+            place.entries.append(move)
 
     def prepare(self, place: Place, steps: Iterable[Call | Pass]) -> None:
         """Prepare what a situation asks for, by the first claimant."""

@@ -1,6 +1,8 @@
-"""The check of kills: a process dies at each point of a call, and others look at what it left.
+"""The checks of kills: a process dies at each point of a call, and others look at what it left.
 
-The victim makes one call and is killed at one of its points, or right after its answer. Then one
+The victim makes one call and is killed at one of its points, or right after its answer. Points are
+statements or lines of Python; in a check of its own they are the system calls that change a file of
+the store, for a line may hold several, and what a statement does is more than one. Then one
 process that lives on and one that starts anew look, claim the key, and claim it again once every
 row on it must be over. The model says which answers some state explains that has the call whole, or
 not at all.
@@ -16,6 +18,7 @@ from onewinner.history import Fail, Info, Ok, Operation
 from onewinner.model import State
 from onewinner.nemesis import act, situations
 from onewinner.nemesis.situations import KEY, Situation, lapse, ttl_of, write
+from onewinner.schedule.choice import NAMES, TRACED, refusal
 from onewinner.schedule.nursery import Nursery
 from onewinner.schedule.resident import Do
 from onewinner.schedule.sweep import spread
@@ -23,7 +26,8 @@ from onewinner.suite.ground import HURT, CrashJudge, Ground, Place
 from onewinner.suite.held import told
 
 if TYPE_CHECKING:
-    from onewinner.schedule.claimant import Point
+    from collections.abc import Sequence
+
     from onewinner.schedule.gate import Boundary
     from onewinner.schedule.victims import Fell
     from onewinner.suite.faults import Ask, Tally
@@ -51,30 +55,53 @@ class _Grave:
 
 def run_kills(ask: Ask, tally: Tally) -> None:
     """Kill a process at each point of each situation, as far as the time goes."""
+    tally.lacking |= _run(ask, tally, "sql")
+
+
+def run_kills_at_system_calls(ask: Ask, tally: Tally) -> None:
+    """Kill a process at each system call that changes a file below the location."""
+    why = refusal()
+    if why is not None:
+        tally.notes.append(f"no process was killed at a system call, for {why}")
+    elif ask.target.location is not None:
+        why = "its files are a server's, which the kit does not kill"
+    if why is not None:
+        tally.left_out = dict.fromkeys(ask.clauses, why)
+        return
+    if _run(ask, tally, "syscall"):  # the other kills judge such a store
+        why = "no call came to a system call that changes a file below its location"
+        tally.left_out = dict.fromkeys(ask.clauses, why)
+
+
+def _run(ask: Ask, tally: Tally, boundary: Boundary) -> dict[str, str]:
+    """Kill processes, and answer by clause what nothing can be said about."""
     with (
-        Ground(ask.target, ask.capabilities, ask.home) as ground,
+        Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground,
         Nursery(ask.target, ground.clock) as nursery,
     ):
-        _Kills(ask, tally, ground, nursery).run()
-    inside, answered = tally.number("killed inside a call"), tally.number("killed after an answer")
-    for clause in ("DUR-4", "DUR-5", "DUR-6"):
-        if not inside or not tally.number("judged by the model"):
-            tally.lacking[clause] = "no process came to a point inside a call at which to kill it"
-    if not answered:
-        tally.lacking["DUR-3"] = "no claim was answered before its process was killed"
+        _Kills(ask, tally, ground, nursery, boundary).run()
+    lacking = {}
+    if not tally.number("killed inside a call") or not tally.number("judged by the model"):
+        why = "no process came to a point inside a call at which to kill it"
+        lacking = dict.fromkeys(("DUR-4", "DUR-5", "DUR-6"), why)
+    if not tally.number("killed after an answer"):
+        lacking["DUR-3"] = "no claim was answered before its process was killed"
+    return lacking
 
 
 class _Kills:
     """The kills of one target."""
 
-    def __init__(self, ask: Ask, tally: Tally, ground: Ground, nursery: Nursery) -> None:
+    def __init__(
+        self, ask: Ask, tally: Tally, ground: Ground, nursery: Nursery, boundary: Boundary
+    ) -> None:
         self._ask = ask
         self._tally = tally
         self._ground = ground
         self._nursery = nursery
         self._judge = CrashJudge(ask.capabilities)
         self._over_ns = monotonic_ns() + int(max(ask.budget_s, _LEAST_S) * 1e9)
-        self._boundary: Boundary = "sql"
+        self._boundary = boundary
         self._hung = 0
 
     def run(self) -> None:
@@ -82,40 +109,44 @@ class _Kills:
         whole = True
         for number, situation in enumerate(situations(self._ask.capabilities)):
             points = self._points(situation)
-            if not points and not number:
+            if not points and not number and self._boundary == "sql":
                 self._boundary = "line"
                 points = self._points(situation)
             graves = [self._kill(situation, None)]  # right after its answer
-            for point in spread(min(len(points), _POINTS_MOST)):
+            for place in spread(min(len(points), _POINTS_MOST)):
                 if monotonic_ns() > self._over_ns and number:
                     whole = False
                     break
                 if self._tally.broken:  # where others are not served, each look takes long
                     break
-                graves.append(self._kill(situation, point))
+                graves.append(self._kill(situation, points[place - 1]))
             self._tally.count("situations")
             self._bury([grave for grave in graves if grave is not None])
             if self._tally.broken:
                 break
-        self._tally.counts["held at"] = (
-            "SQL statements" if self._boundary == "sql" else "lines of Python"
-        )
+        self._tally.counts["held at"] = NAMES[self._boundary]
         self._tally.counts["all points"] = "yes" if whole else "as far as the time went"
 
-    def _points(self, situation: Situation) -> tuple[Point, ...]:
-        """Answer the points of a call that nobody cuts off."""
+    def _points(self, situation: Situation) -> Sequence[int]:
+        """Answer by their numbers the points at which a call can be cut off."""
         place = self._ground.place()
         self._ground.prepare(place, situation.prepare)
         fell = self._fell(place, situation, None)
-        return fell.done.points if fell.done is not None else ()
+        if fell.done is None:
+            return ()
+        if self._boundary == "syscall":
+            return fell.changes
+        return range(1, len(fell.done.points) + 1)
 
     def _fell(self, place: Place, situation: Situation, hold: int | None) -> Fell:
         call = situation.call._replace(plugin=place.plugin)
-        return self._nursery.hurt(Do(call, hold, self._boundary), self._ground.address(place))
+        order = Do(call, hold, self._boundary, traced=self._boundary in TRACED)
+        return self._nursery.hurt(order, self._ground.address(place))
 
     def _kill(self, situation: Situation, hold: int | None) -> _Grave | None:
         """Kill one process and look; None where it did not come to its point."""
         ground, place = self._ground, self._ground.place()
+        place.evicts = bool(situation.others)
         ground.prepare(place, situation.prepare)
         invoked_ns = monotonic_ns()
         fell = self._fell(place, situation, hold)

@@ -45,7 +45,7 @@ class Options:
     holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
     be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
     time-out for what must run. `call_max_s` is the time after which a sequential call counts as
-    hung. `histories` is a folder that exists, in which every history of a race is kept.
+    hung. `histories` is a folder that exists, in which the histories of races and faults are kept.
     """
 
     level: Level | None = None

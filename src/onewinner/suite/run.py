@@ -237,6 +237,7 @@ class Run:
             budget_s=self.budget_s * FAULT_SHARE,
             seed=self.seed,
             chosen=self.chosen,
+            histories=self.options.histories,
         )
         self.done += 1
         self._add(check, tuple(results))

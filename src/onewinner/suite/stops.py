@@ -54,7 +54,7 @@ class _Scene:
 
 def run_stops(ask: Ask, tally: Tally) -> None:
     """Stop a process at each point of a claim, in each scene."""
-    with Ground(ask.target, ask.capabilities, ask.home) as ground:
+    with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
         stops = _Stops(ask, tally, ground)
         for scene in stops.scenes():
             stops.sweep(scene)
