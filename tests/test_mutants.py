@@ -345,6 +345,42 @@ def victims(scene: Scene) -> None:
         store.clear()
 
 
+def signs(scene: Scene) -> None:
+    """Claim keys that look alike or are no Unicode, and read text that might be changed."""
+    store = scene.open(max_entries=3)
+    for key in ("\ufb01", "fi", "\U0001f600", "\U0001f601", "k\u200b", "k", "x\ud800", "x"):
+        scene.see(store.register_if_absent, key, key)
+        scene.see(store.lookup, key)
+    for value in ("e\u0301", "a\ud800", None):
+        scene.see(store.register, "k", value)
+        scene.see(store.lookup, "k")
+    scene.see(lambda: [entry.key for entry in store.entries()])
+    scene.see(store.register_if_absent, "k", 1)
+
+
+def limits(scene: Scene) -> None:
+    """Use what is just within a limit, and what is one over."""
+    store = scene.open()
+    for key in ("x" * 512, "x" * 513):
+        scene.see(store.register_if_absent, key, 1)
+    scene.see(lambda: type(scene.open("p", "n" * 128)) is object)
+    deep: list[Any] = []
+    for _ in range(63):
+        deep = [deep]
+    for value in (deep, [deep], [[deep]]):
+        scene.see(store.register_if_absent, "deep", value)
+        scene.see(store.delete, "deep")
+
+
+def listings(scene: Scene) -> None:
+    """Change the objects that were listed."""
+    store = scene.open()
+    store.register("k", [1])
+    listed: Any = store.entries()
+    listed[0].value.append(2)
+    scene.see(lambda: repr(store.entries()))
+
+
 # Broken under a profile of their own, so not comparable with the base profile's reference store.
 OTHER_PROFILE = {"reject-new-evicts-anyway", "reject-new-refuses-duplicates"}
 
@@ -374,9 +410,10 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         clear-takes-whole-plugin plugins-share-namespaces clear-ignores-case""",
     keys: """case-folded-keys normalised-keys lone-surrogates-collide key-ends-at-nul
         key-not-trimmed-in-lookup key-length-in-characters long-keys-truncated
-        error-names-no-operation""",
+        error-names-no-operation error-code-of-its-own""",
     spellings: """key-length-before-trimming key-not-trimmed-in-delete key-trimmed-at-its-end-only
-        lookup-uses-like delete-uses-like refusal-poisons-the-handle""",
+        lookup-uses-like delete-uses-like refusal-poisons-the-handle
+        error-names-inner-operation lock-kept-on-refusal""",
     values: """ttl-zero-means-forever nan-becomes-null value-limit-in-characters
         value-limit-off-by-one depth-unchecked refused-input-half-written
         ttl-truncated-to-integer objects-become-text depth-limit-too-low value-limit-one-over
@@ -385,8 +422,9 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         namespace-cut-at-bad-character reserved-plugins-renamed max-entries-zero-is-one""",
     removals: """delete-always-true consume-leaves-row clear-spares-permanent-rows
         entries-unordered delete-answers-none""",
-    objects: "value-aliasing parsed-values-shared",
-    handles: "not-durable times-start-anew-at-open stale-read-cache absence-remembered",
+    objects: "value-aliasing parsed-values-shared shallow-copy-kept",
+    handles: """not-durable times-start-anew-at-open stale-read-cache absence-remembered
+        expiries-lost-at-open""",
     kinds_of_values: """falsy-value-is-absent consumed-null-is-absent absent-is-null
         true-becomes-one null-members-dropped fractions-cut consumed-absent-is-null
         won-if-value-is-mine""",
@@ -396,6 +434,12 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
     long_lives: """long-ttl-is-absolute-time entries-tell-rest-of-life ttl-wraps-at-thirty-two-bits
         forever-is-a-year""",
     many_rows: "entries-stop-at-fifty",
+    signs: """compatibility-forms-folded wide-signs-become-question-marks zero-width-signs-trimmed
+        lone-surrogates-dropped lone-surrogates-in-values-replaced values-normalised
+        null-row-is-vacant null-left-out-of-listing""",
+    limits: """key-limit-one-over key-limit-one-short namespace-limit-one-short
+        depth-limit-one-over""",
+    listings: "listed-rows-shared",
     victims: """evicts-least-recently-read evicts-soonest-to-expire ties-go-by-insertion
         newest-by-age-is-protected clock-set-back-evicts-new-row""",
 }
@@ -433,7 +477,7 @@ class TestTheRegistry:
         assert mutant.shows in {"alone", "threads", "processes", "faults"}
         assert mutant.family in {"answers", "atomicity", "caps", "eviction", "expiry"} | {
             *("durability", "errors", "file_rows", "files", "inputs", "isolation", "readers"),
-            "upserts",
+            *("crashes", "locks", "opening", "upserts", "values"),
         }
 
     @pytest.mark.parametrize("name", MUTANTS)
@@ -568,7 +612,23 @@ class TestRivals:
         rivals.before(2, "transaction", lambda: got.append(rivals.rival.consume("k")))
         assert [rivals.mutant.consume("k"), *got] == [7, 7]
 
-    @against("delete-again-if-found")
+    @against("register-deletes-then-inserts")
+    def test_a_register_frees_its_key(self, rivals: Rivals) -> None:
+        """A rival who claims between the two steps of an upsert wins a key that was never free."""
+        rivals.rival.register("k", 0)
+        won: list[bool] = []
+        rivals.before(2, "transaction", lambda: won.append(rivals.rival.register_if_absent("k", 1)))
+        rivals.mutant.register("k", 2)
+        assert [won, rivals.rival.lookup("k")] == [[True], 1]
+
+    @against("loser-gets-unique-violation")
+    def test_the_loser_is_given_an_error(self, rivals: Rivals) -> None:
+        """A rival who claims between look and insert leaves the mutant with an exception."""
+        rivals.before(2, "transaction", lambda: rivals.rival.register_if_absent("k", 1))
+        with pytest.raises(StoreError, match="UNIQUE"):
+            rivals.mutant.register_if_absent("k", 2)
+
+    @against("delete-again-if-found", "delete-again-locked-in-process")
     def test_delete_takes_the_next_owner(self, rivals: Rivals) -> None:
         """A rival who claims the key that was just deleted loses it to the same delete."""
         rivals.rival.register("k", 0)
@@ -602,6 +662,34 @@ class TestRivals:
         rivals.before(2, "transaction", lambda: rivals.rival.register("d", 1))
         assert rivals.mutant.register_if_absent("e", 1) is True
         assert len(rivals.rival.entries()) == 5
+
+    @against("cap-held-after-commit")
+    def test_the_last_place_is_taken_by_nobody(self, rivals: Rivals) -> None:
+        """A rival who inserts the last row is refused, and so is the mutant that came before."""
+        for key in "abc":
+            rivals.rival.register(key, 1)
+        refused: list[str] = []
+
+        def claim() -> None:
+            with pytest.raises(StoreError) as caught:
+                rivals.rival.register_if_absent("d", 1)
+            refused.append(caught.value.code)
+
+        rivals.before(2, "transaction", claim)
+        assert rivals.mutant.register_if_absent("e", 1) is True
+        assert refused == ["LIMIT_EXCEEDED"]
+
+    @against("victim-chosen-before-lock", "victim-locked-in-process")
+    def test_a_renewed_row_is_evicted(self, rivals: Rivals) -> None:
+        """A rival who renews the oldest row before the mutant writes loses it all the same."""
+        store, rival = (b.open("p", "full", max_entries=2) for b in rivals.backends)
+        for key in "ab":
+            rival.register(key, 1)
+            rivals.clock.advance(1)
+        act = lambda: rival.register("a", 2)  # noqa: E731
+        rivals.before(1, "transaction", act, store._file)  # type: ignore[attr-defined]
+        assert store.register_if_absent("c", 1) is True
+        assert [entry.key for entry in rival.entries()] == ["b", "c"]
 
     @against("entries-not-a-snapshot")
     def test_a_listing_of_two_instants(self, rivals: Rivals) -> None:

@@ -8,6 +8,7 @@ from onewinner.mutants import (
     answers,
     atomicity,
     caps,
+    crashes,
     durability,
     errors,
     eviction,
@@ -16,8 +17,11 @@ from onewinner.mutants import (
     files,
     inputs,
     isolation,
+    locks,
+    opening,
     readers,
     upserts,
+    values,
 )
 from onewinner.mutants.registry import Mutant, collected
 
@@ -25,6 +29,7 @@ MUTANTS: dict[str, Mutant] = collected(
     answers,
     atomicity,
     caps,
+    crashes,
     durability,
     errors,
     eviction,
@@ -33,8 +38,11 @@ MUTANTS: dict[str, Mutant] = collected(
     files,
     inputs,
     isolation,
+    locks,
+    opening,
     readers,
     upserts,
+    values,
 )
 
 __all__ = ("MUTANTS", "Mutant")
