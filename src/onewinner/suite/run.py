@@ -77,21 +77,39 @@ class Run:
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
 
-        Cases and a few random programs, then sweeps; after them what takes long: the other
-        programs, faults, and races.
+        Cases and a few random programs, then what is under control: sweeps and calls that are
+        interrupted on purpose. After them what takes long: faults, races, and the other programs,
+        which hardly ever find what all those have missed.
         """
         self._sequential(late=False)
-        for check in self.checks:
-            if check.kind == "sweep" and not self._enough():
-                self._sweep(check)
-        self._sequential(late=True)
+        stress = [
+            each for each in self.checks if each.kind == "race" and race_called(each.name).stress
+        ]
+        self._controlled(len(stress))
         for check in self.checks:
             if check.kind == "fault" and not self._enough():
                 self._fault(check)
-        races = [check for check in self.checks if check.kind == "race"]
-        if races and not self._enough():
-            self._calibrate(races)
-            self._race_all(races)
+        if stress and not self._enough():
+            self._calibrate(stress)
+            self._race_all(stress)
+        self._sequential(late=True)
+
+    def _controlled(self, stress: int) -> None:
+        """Run what needs no luck; in real time an interrupted call takes long, and comes last."""
+        sweeps = [check for check in self.checks if check.kind == "sweep"]
+        others = [
+            each
+            for each in self.checks
+            if each.kind == "race" and not race_called(each.name).stress
+        ]
+        virtual = self.capabilities.virtual_clock
+        for check in [*others, *sweeps] if virtual else [*sweeps, *others]:
+            if self._enough():
+                return
+            if check.kind == "sweep":
+                self._sweep(check)
+            else:
+                self._race_all([check], more=stress)
 
     def tree(self) -> RunResult:
         """Answer what was found as the one value that reports are written from."""
@@ -132,14 +150,13 @@ class Run:
 
     def _sequential(self, *, late: bool) -> None:
         """Run the cases and the first programs, or the other programs unless they failed before."""
+        cases = [] if late else [check for check in self.checks if check.kind == "case"]
+        self._host([*cases, *self._programs()], late=late)
+
+    def _programs(self) -> list[Check]:
+        """Answer the check of random programs, unless it has failed or is not asked for."""
         failed = {result.check for result in self.results}
-        checks = [
-            check
-            for check in self.checks
-            if (check.kind == "case" and not late)
-            or (check.kind == "program" and check.name not in failed)
-        ]
-        self._host(checks, late=late)
+        return [each for each in self.checks if each.kind == "program" and each.name not in failed]
 
     def _host(self, checks: list[Check], *, late: bool) -> None:
         """Run checks in a child; where it dies, say so of the check and go on with a new one."""
@@ -245,12 +262,11 @@ class Run:
         from onewinner.suite.canaries import calibrate
 
         self._tell("canaries", {})
-        stress = [race for race in (race_called(check.name) for check in races) if race.stress]
-        levels = {race.level for race in stress}
+        levels = {race_called(check.name).level for check in races}
         self.canaries = calibrate(Path(self.run_dir), levels, seed=self.seed)
 
-    def _race_all(self, races: list[Check]) -> None:
-        """Race on one course, for it takes seconds to start a pool of workers."""
+    def _race_all(self, races: list[Check], *, more: int = 0) -> None:
+        """Race on one course, for it takes seconds to start a pool; `more` will share the time."""
         from onewinner.suite.races import Course
 
         with Course(
@@ -262,11 +278,12 @@ class Run:
             for number, check in enumerate(races):
                 if self._enough():
                     return
-                self._race(course, check, len(races) - number)
+                self._race(course, check, len(races) - number + more)
 
     def _race(self, course: Course, check: Check, left: int) -> None:
         race = race_called(check.name)
-        spare_s = self.budget_s - self._elapsed_s()
+        kept = PROGRAM_SHARE - FIRST_SHARE if self._programs() else 0.0
+        spare_s = self.budget_s * (1 - kept) - self._elapsed_s()
         share_s = max(spare_s / left, 0.2)
         self._tell(check.name, {})
         results = course.run(
