@@ -209,7 +209,7 @@ class TestMatrix:
     @pytest.mark.parametrize(
         ("clause", "name", "found", "told"),
         [
-            ("DUR-9", "null-is-absent", trial(), "of other families: durability"),
+            ("DUR-9", "null-is-absent", trial(), "of other families: crashes, durability"),
             ("CLAIM-6", "early-clock", trial(), "of other families"),
             ("CLAIM-6", "lookup-then-register", trial(level="thread"), "below level process"),
             ("CLAIM-6", "lookup-then-register", trial(Outcome.EXPECTED, "CLAIM-5"), "CLAIM-5"),

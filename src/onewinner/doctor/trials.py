@@ -27,10 +27,26 @@ def try_mutant(mutant: Mutant, *, budget_s: float, select: tuple[str, ...] = ())
 
     The level is `crash` where a clause that it names needs it, else the gate's own.
     """
-    faults = any(CLAUSES[clause].level == "crash" for clause in mutant.clauses)
     options = engine.Options(
-        level="crash" if faults else None, select=select, budget_s=budget_s, stop_at_first=True
+        level=_level(mutant), select=select, budget_s=budget_s, stop_at_first=True
     )
+    return _try(mutant, options)
+
+
+def try_whole(
+    mutant: Mutant, *, budget_s: float, select: tuple[str, ...] = (), luck: bool = False
+) -> Trial:
+    """Run the gate to its end, so that each clause that can tell flags; see `Options.luck`."""
+    options = engine.Options(level=_level(mutant), select=select, budget_s=budget_s, luck=luck)
+    return _try(mutant, options)
+
+
+def _level(mutant: Mutant) -> Level | None:
+    faults = any(CLAUSES[clause].level == "crash" for clause in mutant.clauses)
+    return "crash" if faults else None
+
+
+def _try(mutant: Mutant, options: engine.Options) -> Trial:
     target = f"mutant:{mutant.name}"
     return _tried(target, options, lambda result: _of_mutant(result, mutant))
 

@@ -45,7 +45,9 @@ class Options:
     holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
     be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
     time-out for what must run. `call_max_s` is the time after which a sequential call counts as
-    hung. `histories` is a folder that exists, in which every history of a race is kept.
+    hung. `histories` is a folder that exists, in which every history of a race is kept. Without
+    `luck` no race is run that lives on it, and no random program but the first few: a clause that
+    only those judge stays untested.
     """
 
     level: Level | None = None
@@ -55,6 +57,7 @@ class Options:
     stop_at_first: bool = False
     call_max_s: float = CALL_MAX_S
     histories: Path | None = None
+    luck: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,8 @@ class Run:
         for check in self.checks:
             if check.kind == "fault" and not self._enough():
                 self._fault(check)
+        if not self.options.luck:
+            return
         if stress and not self._enough():
             self._calibrate(stress)
             self._race_all(stress)
