@@ -654,7 +654,7 @@ class TestRivals:
         rivals.before(1, "transaction", lambda: got.append(rivals.rival.consume("k")))
         assert [rivals.mutant.consume("k"), *got] == [7, 7]
 
-    @against("cap-outside-transaction")
+    @against("cap-outside-transaction", "cap-counted-in-process")
     def test_the_cap_is_passed(self, rivals: Rivals) -> None:
         """A rival who takes the last place does not keep the mutant from inserting."""
         for key in "abc":
@@ -662,22 +662,6 @@ class TestRivals:
         rivals.before(2, "transaction", lambda: rivals.rival.register("d", 1))
         assert rivals.mutant.register_if_absent("e", 1) is True
         assert len(rivals.rival.entries()) == 5
-
-    @against("cap-held-after-commit")
-    def test_the_last_place_is_taken_by_nobody(self, rivals: Rivals) -> None:
-        """A rival who inserts the last row is refused, and so is the mutant that came before."""
-        for key in "abc":
-            rivals.rival.register(key, 1)
-        refused: list[str] = []
-
-        def claim() -> None:
-            with pytest.raises(StoreError) as caught:
-                rivals.rival.register_if_absent("d", 1)
-            refused.append(caught.value.code)
-
-        rivals.before(2, "transaction", claim)
-        assert rivals.mutant.register_if_absent("e", 1) is True
-        assert refused == ["LIMIT_EXCEEDED"]
 
     @against("victim-chosen-before-lock", "victim-locked-in-process")
     def test_a_renewed_row_is_evicted(self, rivals: Rivals) -> None:

@@ -124,19 +124,26 @@ class LockFileTakenOverByAge(SqliteStore):
         mine = lock.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         until_ns = monotonic_ns() + int(_PATIENCE_S * 1e9)
         while monotonic_ns() < until_ns:
-            mine.write_text(str(self._clock.now_ms() + self.AGE_MS), "ascii")
+            mine.write_text(f"{os.getpid()} {self._clock.now_ms() + self.AGE_MS}", "ascii")
             try:
                 os.link(mine, lock)
             except FileExistsError:
-                with suppress(FileNotFoundError):
-                    if int(lock.read_text("ascii")) <= self._clock.now_ms():
-                        lock.unlink()
-                sleep(_LOOK_S)
+                if not self._taken_over(lock):
+                    sleep(_LOOK_S)
             else:
                 return
             finally:
                 mine.unlink()
         raise StoreError(code="WRITE_FAILED", operation="register", message=f"{lock} is held")
+
+    def _taken_over(self, lock: Path) -> bool:
+        """Remove a lock file that is old, or whose maker is dead; answer whether it is gone."""
+        with suppress(FileNotFoundError):
+            maker, until_ms = map(int, lock.read_text("ascii").split())
+            if _alive(maker) and until_ms > self._clock.now_ms():
+                return False
+            lock.unlink()
+        return True
 
 
 @mutant("DUR-8", shows="faults")

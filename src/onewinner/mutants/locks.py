@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from onewinner.contract import Entry, LimitExceeded, StoreError
-from onewinner.mutants.atomicity import HELD, DeleteAgainIfFound
+from onewinner.contract import Entry, StoreError
+from onewinner.mutants.atomicity import HELD, CapOutsideTransaction, DeleteAgainIfFound
 from onewinner.mutants.eviction import VictimChosenBeforeLock
 from onewinner.mutants.file_rows import FileRows, FileRowsBackend
 from onewinner.mutants.registry import changed, mutant
@@ -179,20 +179,10 @@ class VictimLockedInProcess(VictimChosenBeforeLock):
 
 
 @mutant("CAP-5", shows="processes")
-class CapHeldAfterCommit(SqliteStore):
-    """Two insert the last row, both find one too many, and both take theirs back."""
+class CapCountedInProcess(CapOutsideTransaction):
+    """Each worker counts and inserts one claim at a time, and the cap holds for one worker only."""
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
-        """Insert in one transaction, and hold the cap in the next."""
-        cap = self._profile.plugin_row_cap
-        with self._write("register", key, value, ttl_ms) as run:
-            if run(self.INSERT).rowcount == 0:
-                return False
-            run(self.EVICT)
-        with self._write("register", key, value, ttl_ms) as run:
-            over = cap is not None and run(self.COUNT).fetchone()[0] > cap
-            if over:
-                run(self.DELETE)
-        if over:
-            raise LimitExceeded(operation="register", message=f"{cap} live rows")
-        return True
+        """Count, and insert, under a lock that other processes do not know."""
+        with _PROCESS_WIDE:
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
