@@ -73,14 +73,20 @@ def test_stop_at_first_leaves_out_what_did_not_run():
     assert len(result.clauses) < len(by_level("process"))
 
 
-def test_what_tells_most_for_its_time_comes_first():
-    """Sweeps come after the cases and a few programs, and before whatever takes long."""
+@pytest.mark.parametrize(
+    ("luck", "rest"),
+    [(True, ["claims-on-threads", "random_programs"]), (False, [])],
+)
+def test_what_tells_most_for_its_time_comes_first(luck, rest):
+    """Cases and a few programs, then what is under control; what takes long or needs luck last."""
     told = []
-    wanted = Options(budget_s=1, seed=1, select=("CLAIM-1", "CLAIM-5", "READ-4", "CAP-1"))
+    wanted = Options(budget_s=1, seed=1, select=("CLAIM-1", "CLAIM-5", "TTL-6"), luck=luck)
     verify(Target("memory"), wanted, on_progress=lambda each: told.append(each.check))
     kinds = {check.name: check.kind for check in all_checks()}
-    order = [kind for kind, _ in groupby(kinds[name] for name in told if name in kinds)]
-    assert order == ["case", "program", "sweep", "program", "race"]
+    shown = ("case" if kinds[name] == "case" else name for name in told if name in kinds)
+    order = [name for name, _ in groupby(shown)]
+    controlled = ["case", "random_programs", "early-clock", "schedules-on-threads"]
+    assert order == [*controlled, *rest]
 
 
 def test_a_sweep_stops_at_the_first_that_goes_wrong():
