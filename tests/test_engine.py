@@ -12,7 +12,7 @@ import bad_targets
 from onewinner.adapters.targets import Target, TargetError
 from onewinner.contract.clauses import by_level
 from onewinner.suite.engine import Options, UsageError, smoke, verify
-from onewinner.suite.registry import all_checks
+from onewinner.suite.registry import all_checks, under_control
 from onewinner.suite.tree import ExitCode, Status
 
 QUICK = Options(budget_s=1, seed=1, select=("DEL-1",), call_max_s=1)
@@ -87,6 +87,16 @@ def test_what_tells_most_for_its_time_comes_first(luck, rest):
     order = [name for name, _ in groupby(shown)]
     controlled = ["case", "random_programs", "early-clock", "schedules-on-threads"]
     assert order == [*controlled, *rest]
+
+
+@pytest.mark.parametrize("virtual", [True, False])
+def test_what_waits_comes_after_what_does_not(virtual):
+    """Files and forks come before sweeps, as do interrupted calls where time is the kit's."""
+    names = [check.name for check in under_control(all_checks(), virtual=virtual)]
+    sweep, interrupted = names.index("schedules-on-processes"), names.index("early-clock")
+    assert max(names.index("files"), names.index("forks")) < sweep < names.index("kills-at-points")
+    assert (interrupted < sweep) is virtual
+    assert len(names) == len(set(names))
 
 
 def test_a_sweep_stops_at_the_first_that_goes_wrong():

@@ -70,7 +70,7 @@ class _OldFileFirstRows(FileRows):
         super().write(key, value, ttl_ms)
 
 
-@mutant("DUR-4", shows="faults")
+@mutant("DUR-4", shows="faults", seen="yvgude/lean-ctx#956, kk7ds/chirp#569")
 class OldFileRemovedFirst(FileRowsBackend):
     """A file is removed to make way for its new version: a death in between loses both."""
 
@@ -101,7 +101,11 @@ class DirtyMarkRefusesStart(SqliteFile):
         super()._prepare(connection)
 
 
-@mutant("DUR-7", "DUR-6", shows="faults")
+@mutant(
+    *("DUR-7", "DUR-6"),
+    shows="faults",
+    seen="sonichi/sutando#3831: a lock of ten minutes was removed while its holder ran",
+)
 class LockFileTakenOverByAge(SqliteStore):
     """A lock file that is a second old counts as left behind, but its maker had only paused."""
 
@@ -146,7 +150,11 @@ class LockFileTakenOverByAge(SqliteStore):
         return True
 
 
-@mutant("DUR-8", shows="faults")
+@mutant(
+    "DUR-8",
+    shows="faults",
+    seen="python/cpython#105337, util-linux/util-linux#3009, aminalaee/uuid-utils#42",
+)
 class TokenCopiedByFork(SqliteStore):
     """Tokens come from a generator that a fork copies: parent and child both find their own."""
 

@@ -43,7 +43,11 @@ class TryLockForLock(MemoryStore):
             lock.release()
 
 
-@mutant("ERR-2", "READ-5", shows="threads")
+@mutant(
+    *("ERR-2", "READ-5"),
+    shows="threads",
+    seen="MitchellChu/torndsession#18, probabl-ai/skore#2205, crowdsecurity/pycrowdsec#12",
+)
 class ListingWithoutLock(MemoryStore):
     """A listing goes through a dict that others change, and ends with an exception."""
 
@@ -60,7 +64,11 @@ class ListingWithoutLock(MemoryStore):
         ]
 
 
-@mutant("ERR-3", "ERR-2", shows="threads", seen="get-or-create over a unique index, unguarded")
+@mutant(
+    *("ERR-3", "ERR-2"),
+    shows="threads",
+    seen="Climate-REF/climate-ref#679, getsentry/sentry#33186, suitenumerique/drive#618",
+)
 class LoserGetsUniqueViolation(SqliteStore):
     """Of two who saw nothing one inserts, and the other is given the index's complaint."""
 

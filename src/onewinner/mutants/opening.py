@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from onewinner.clock import Clock
 
 
-@mutant("DUR-2", "ERR-3", shows="processes")
+@mutant(
+    *("DUR-2", "ERR-3"),
+    shows="processes",
+    seen="sqlalchemy/sqlalchemy#4936, dagster-io/dagster#10809, rtk-ai/icm#401",
+)
 class SchemaMadeTwice(SqliteFile):
     """Two find no table and make it, and the one that comes second does not start."""
 
@@ -28,7 +32,11 @@ class SchemaMadeTwice(SqliteFile):
         super()._prepare(connection)
 
 
-@mutant("DUR-2", "ERR-3", "ERR-2", shows="processes", seen="os.makedirs without exist_ok")
+@mutant(
+    *("DUR-2", "ERR-3", "ERR-2"),
+    shows="processes",
+    seen="boto/botocore#2721, tsroten/fcache#41, httplib2/httplib2#224",
+)
 class DirectoryMadeTwice(FileRowsBackend):
     """Two find no directory and make it, and one of them is told that it is there already."""
 

@@ -61,7 +61,10 @@ class CompatibilityFormsFolded(_KeyChanged):
         return unicodedata.normalize("NFKC", key)
 
 
-@mutant("ISO-1", "READ-4", seen="MySQL's utf8, which has three bytes a character")
+@mutant(
+    *("ISO-1", "READ-4"),
+    seen="movim/movim#1042: to MySQL all emoji were one key, so a message took one reaction",
+)
 class WideSignsBecomeQuestionMarks(_KeyChanged):
     """Text of three bytes a character: all emoji are one question mark, and one key."""
 
@@ -105,7 +108,7 @@ class ValuesNormalised(ValueChanged):
         return super()._stored(value)
 
 
-@mutant("READ-6")
+@mutant("READ-6", seen="getsentry/sentry-python#3886: a copy that shares what is in it")
 class ShallowCopyKept(MemoryStore):
     """The outer object is copied and what is in it is not: its members change without a write."""
 
@@ -122,7 +125,7 @@ class ShallowCopyKept(MemoryStore):
         return found
 
 
-@mutant("READ-6")
+@mutant("READ-6", seen="groupon/node-cached#28")
 class ListedRowsShared(SqliteStore):
     """A listing that has not changed is answered again, with what its last reader made of it."""
 

@@ -28,7 +28,13 @@ from onewinner.suite.options import (
     Progress,
 )
 from onewinner.suite.processors import processors
-from onewinner.suite.registry import Check, checks_for, race_called
+from onewinner.suite.registry import (
+    Check,
+    checks_for,
+    race_called,
+    stresses,
+    under_control,
+)
 from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
 
 if TYPE_CHECKING:
@@ -77,18 +83,16 @@ class Run:
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
 
-        Cases and a few random programs, then what is under control: sweeps and calls that are
-        interrupted on purpose. After them what takes long: faults, races, and the other programs,
-        which hardly ever find what all those have missed.
+        Cases and a few random programs, then what is under control (see `under_control`). After
+        that what needs luck: races, and the other programs, which hardly ever find what all those
+        have missed.
         """
         self._sequential(late=False)
-        stress = [
-            each for each in self.checks if each.kind == "race" and race_called(each.name).stress
-        ]
-        self._controlled(len(stress))
-        for check in self.checks:
-            if check.kind == "fault" and not self._enough():
-                self._fault(check)
+        stress = [check for check in self.checks if stresses(check)]
+        for check in under_control(self.checks, virtual=self.capabilities.virtual_clock):
+            if self._enough():
+                return
+            self._control(check, more=len(stress))
         if not self.options.luck:
             return
         if stress and not self._enough():
@@ -96,22 +100,13 @@ class Run:
             self._race_all(stress)
         self._sequential(late=True)
 
-    def _controlled(self, stress: int) -> None:
-        """Run what needs no luck; in real time an interrupted call takes long, and comes last."""
-        sweeps = [check for check in self.checks if check.kind == "sweep"]
-        others = [
-            each
-            for each in self.checks
-            if each.kind == "race" and not race_called(each.name).stress
-        ]
-        virtual = self.capabilities.virtual_clock
-        for check in [*others, *sweeps] if virtual else [*sweeps, *others]:
-            if self._enough():
-                return
-            if check.kind == "sweep":
-                self._sweep(check)
-            else:
-                self._race_all([check], more=stress)
+    def _control(self, check: Check, *, more: int) -> None:
+        if check.kind == "sweep":
+            self._sweep(check)
+        elif check.kind == "fault":
+            self._fault(check)
+        else:
+            self._race_all([check], more=more)
 
     def tree(self) -> RunResult:
         """Answer what was found as the one value that reports are written from."""
