@@ -245,22 +245,22 @@ WHOLE = (
 
 
 class TestMeasured:
-    def test_every_clause_is_asked_without_luck(self, gate: Any) -> None:
+    def test_every_clause_is_asked(self, gate: Any) -> None:
         """A mutant is run to its end by all clauses of its level, and what flags it is kept."""
         answer = run({"CLAIM-2": Status.FAIL, "CLAIM-1": Status.FAIL, "READ-1": Status.ERROR})
         asked = gate({"mutant:claim-answers-count": answer})
         found = measure(LATE)
         assert found.flagged == ("CLAIM-1", "CLAIM-2")
-        assert [(o.stop_at_first, o.luck, o.select, o.level) for o in asked] == [
-            (False, False, (), None)
+        assert [(o.stop_at_first, o.depth, o.select, o.level) for o in asked] == [
+            (False, "alone", (), None)
         ]
 
     def test_races_are_run_where_the_expected_clause_needs_them(self, gate: Any) -> None:
         """A mutant that its first clause did not flag is run by what it names, with luck."""
         asked = gate({"mutant:commits-late": run({"CLAIM-2": Status.FAIL})})
         assert measure(MUTANTS["commits-late"]).flagged == ("CLAIM-2",)
-        assert [(o.luck, o.select, o.level) for o in asked] == [
-            (False, (), "crash"), (True, ("DUR-3",), "crash"),
+        assert [(o.depth, o.select, o.level) for o in asked] == [
+            ("control", (), "crash"), ("luck", ("DUR-3",), "crash"),
         ]  # fmt: skip
 
     def test_a_family_is_alone_where_no_other_flags(self) -> None:
@@ -393,7 +393,7 @@ class TestCommand:
         shown = capsys.readouterr()
         assert "REG-1: 0 + 0" in shown.out
         assert "flagged by no clause" in shown.err
-        ends = [options for options in asked if not options.luck]
+        ends = [options for options in asked if options.depth != "luck"]
         assert len(ends) == sum(m.family == "upserts" for m in MUTANTS.values())
 
     def test_an_unknown_family_is_a_usage_error(self, capsys: pytest.CaptureFixture[str]) -> None:

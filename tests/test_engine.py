@@ -74,19 +74,25 @@ def test_stop_at_first_leaves_out_what_did_not_run():
 
 
 @pytest.mark.parametrize(
-    ("luck", "rest"),
-    [(True, ["claims-on-threads", "random_programs"]), (False, [])],
+    ("depth", "rest"),
+    [
+        ("alone", []),
+        ("control", ["early-clock", "schedules-on-threads"]),
+        (
+            "luck",
+            ["early-clock", "schedules-on-threads", "claims-on-threads", "random_programs"],
+        ),
+    ],
 )
-def test_what_tells_most_for_its_time_comes_first(luck, rest):
+def test_what_tells_most_for_its_time_comes_first(depth, rest):
     """Cases and a few programs, then what is under control; what takes long or needs luck last."""
     told = []
-    wanted = Options(budget_s=1, seed=1, select=("CLAIM-1", "CLAIM-5", "TTL-6"), luck=luck)
+    wanted = Options(budget_s=1, seed=1, select=("CLAIM-1", "CLAIM-5", "TTL-6"), depth=depth)
     verify(Target("memory"), wanted, on_progress=lambda each: told.append(each.check))
     kinds = {check.name: check.kind for check in all_checks()}
     shown = ("case" if kinds[name] == "case" else name for name in told if name in kinds)
     order = [name for name, _ in groupby(shown)]
-    controlled = ["case", "random_programs", "early-clock", "schedules-on-threads"]
-    assert order == [*controlled, *rest]
+    assert order == ["case", "random_programs", *rest]
 
 
 @pytest.mark.parametrize("virtual", [True, False])

@@ -153,7 +153,7 @@ def _doctor_parser(commands: Any, run: Command) -> None:
     parser.add_argument("--family", metavar="F", help="only the mutants of this family: eviction")
     parser.add_argument(
         "--matrix", action="store_true",
-        help="run each mutant to the end too, and show which clauses flag it (takes long)",
+        help="run each mutant without stopping too, and show which clauses flag it (takes long)",
     )  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
     parser.add_argument("--html", metavar="FILE", help="write the result as one HTML file")

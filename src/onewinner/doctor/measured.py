@@ -1,17 +1,17 @@
 """Which clauses flag a mutant when the gate is not stopped: the measurement behind the matrix.
 
 A run of the doctor ends at the first violation, so it tells one clause of several. Here each mutant
-is run to the end once:
+is run once by all clauses of its level (`crash` where it names one of those, else `process`), and
+nothing stops at a violation:
 
-1. by all clauses of its level (`crash` where it names one of those, else `process`), with all
-   checks that need no luck: cases, the first random programs, sweeps of schedules, interrupted
-   calls, and at level `crash` the faults;
-2. where its first named clause did not flag it so, by the clauses that it names, with everything,
+1. a mutant that one caller alone can see, by the cases and the first random programs;
+2. any other by those, by interrupted calls and sweeps of schedules, and at level `crash` by faults;
+3. where its first named clause did not flag it so, by the clauses that it names, with everything,
    races included.
 
-What flags it in either is `flagged`. A mutant is *caught by a family alone* where all that flags it
-is of one family: without the checks of that family the gate would have missed it (as far as these
-checks go; a long race of another family might have met it by luck).
+All that flags it so is `flagged`. A mutant is *caught by a family alone* where all that flags it is
+of one family: without the checks of that family the gate would have missed it, as far as these
+checks go. (What one caller sees loses races too, whatever it is about: they are not asked.)
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from onewinner.doctor.trials import try_whole
 
 if TYPE_CHECKING:
     from onewinner.mutants import Mutant
+    from onewinner.suite.options import Depth
 
 BUDGET_S: Final = 8.0
 """The seconds for what can be repeated of each run: a short one, for what is under control ends."""
@@ -51,11 +52,12 @@ class Measured:
 
 
 def measure(mutant: Mutant) -> Measured:
-    """Run the gate to its end against one mutant."""
-    whole = try_whole(mutant, budget_s=BUDGET_S)
+    """Run the gate against one mutant, and do not stop at a violation."""
+    depth: Depth = "alone" if mutant.shows == "alone" else "control"
+    whole = try_whole(mutant, budget_s=BUDGET_S, depth=depth)
     seen, seconds = set(whole.flagged), whole.seconds
     if mutant.clauses[0] not in seen:
-        named = try_whole(mutant, budget_s=RACES_S, select=mutant.clauses, luck=True)
+        named = try_whole(mutant, budget_s=RACES_S, depth="luck", select=mutant.clauses)
         seen.update(named.flagged)
         seconds += named.seconds
     flagged = tuple(clause for clause in CLAUSES if clause in seen)

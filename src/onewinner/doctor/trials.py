@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from onewinner.contract.clauses import Level
     from onewinner.mutants import Mutant
+    from onewinner.suite.options import Depth
     from onewinner.suite.tree import RunResult
 
 CORRECT: Final[dict[str, Level]] = {"memory": "thread", "sqlite": "crash"}
@@ -34,10 +35,10 @@ def try_mutant(mutant: Mutant, *, budget_s: float, select: tuple[str, ...] = ())
 
 
 def try_whole(
-    mutant: Mutant, *, budget_s: float, select: tuple[str, ...] = (), luck: bool = False
+    mutant: Mutant, *, budget_s: float, depth: Depth, select: tuple[str, ...] = ()
 ) -> Trial:
-    """Run the gate to its end, so that each clause that can tell flags; see `Options.luck`."""
-    options = engine.Options(level=_level(mutant), select=select, budget_s=budget_s, luck=luck)
+    """Run the gate as far as `depth` and do not stop before, so that each clause can flag."""
+    options = engine.Options(level=_level(mutant), select=select, budget_s=budget_s, depth=depth)
     return _try(mutant, options)
 
 

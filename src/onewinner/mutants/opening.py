@@ -40,12 +40,14 @@ class SchemaMadeTwice(SqliteFile):
 class DirectoryMadeTwice(FileRowsBackend):
     """Two find no directory and make it, and one of them is told that it is there already."""
 
-    def open(self, plugin_id: str, namespace: str, **_: Any) -> FileRows:
+    def open(
+        self, plugin_id: str, namespace: str, *, default_ttl_ms: int | None = None, **_: Any
+    ) -> FileRows:
         """Look for the directory of the namespace, and make it."""
         home = self.location / quote(plugin_id, safe="") / quote(namespace, safe="")
         if not home.exists():
             home.mkdir(parents=True)
-        return self.store(home, self.clock)
+        return self.store(home, self.clock, default_ttl_ms)
 
 
 @mutant("DUR-1", "TTL-1", "TTL-4", "TTL-5", "READ-4", "REG-3")

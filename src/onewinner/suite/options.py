@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,9 @@ CALL_MAX_S: Final = 15.0
 """A sequential call that takes longer hangs: nothing else is at work on its location."""
 
 
+Depth: TypeAlias = Literal["alone", "control", "luck"]
+
+
 class UsageError(Exception):
     """What was asked for cannot be: what was given, why not, what to do instead (exit 4)."""
 
@@ -45,9 +48,9 @@ class Options:
     holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
     be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
     time-out for what must run. `call_max_s` is the time after which a sequential call counts as
-    hung. `histories` is a folder that exists, in which every history of a race is kept. Without
-    `luck` no race is run that lives on it, and no random program but the first few: a clause that
-    only those judge stays untested.
+    hung. `histories` is a folder that exists, in which every history of a race is kept. A
+    run ends where `depth` says: after what one caller sees alone (cases and a few random programs),
+    after what is under control, or not before all is done, races and their luck included.
     """
 
     level: Level | None = None
@@ -57,7 +60,7 @@ class Options:
     stop_at_first: bool = False
     call_max_s: float = CALL_MAX_S
     histories: Path | None = None
-    luck: bool = True
+    depth: Depth = "luck"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

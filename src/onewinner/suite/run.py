@@ -88,12 +88,14 @@ class Run:
         have missed.
         """
         self._sequential(late=False)
+        if self.options.depth == "alone":
+            return
         stress = [check for check in self.checks if stresses(check)]
         for check in under_control(self.checks, virtual=self.capabilities.virtual_clock):
             if self._enough():
                 return
             self._control(check, more=len(stress))
-        if not self.options.luck:
+        if self.options.depth == "control":
             return
         if stress and not self._enough():
             self._calibrate(stress)
