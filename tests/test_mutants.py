@@ -787,3 +787,23 @@ class TestOtherProfiles:
             backend.close()
             results = run_case(case, target, backend.capabilities, str(tmp_path))
             assert [result.status.label for result in results] == [status]
+
+
+class TestFiles:
+    def test_the_store_that_is_changed_is_right(self, tmp_path: Path) -> None:
+        """A defect in files is a change of a store on which every case passes that applies."""
+        from onewinner.adapters.targets import Target
+        from onewinner.mutants.file_rows import FileRowsBackend
+        from onewinner.suite.cases import CASES, run_case
+
+        target = Target("files", given=FileRowsBackend)
+        applies = [
+            case for case in CASES.values() if case.missing(FileRowsBackend.capabilities) is None
+        ]
+        results = [
+            result
+            for case in applies
+            for result in run_case(case, target, FileRowsBackend.capabilities, str(tmp_path))
+        ]
+        assert len(applies) > 20
+        assert [(r.check, r.reason) for r in results if r.status.label != "pass"] == []

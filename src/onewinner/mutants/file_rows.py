@@ -61,7 +61,7 @@ class FileRows:
 
     def path(self, key: str) -> Path:
         """Answer the file of a row."""
-        return self.home / f"{quote(key, safe='')}.row"
+        return self.home / f"{quote(key, safe='', errors='surrogatepass')}.row"
 
     def row(self, value: Any, ttl_ms: int | None) -> str:
         """Answer what stands in the file of a row."""
@@ -130,7 +130,7 @@ class ExistsThenCreates(FileRowsBackend):
 
 class _UnlinkIfStaleRows(FileRows):
     def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
-        whole = self.home / f"{quote(key, safe='')}.{os.getpid()}"
+        whole = self.path(key).with_suffix(f".{os.getpid()}")
         whole.write_text(self.row(value, ttl_ms), "utf-8")
         try:
             if self.path(key).exists() and self.read(key) is ABSENT:
