@@ -89,7 +89,7 @@ class LoserGetsUniqueViolation(SqliteStore):
         return True
 
 
-@mutant("ERR-4", "INPUT-11")
+@mutant("ERR-4", "TTL-7", "INPUT-11")
 class LockKeptOnRefusal(MemoryStore):
     """A refused call leaves its lock taken, and nobody writes any more until a restart."""
 

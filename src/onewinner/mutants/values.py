@@ -139,7 +139,7 @@ class ListedRowsShared(SqliteStore):
         return [row for _, row in last]
 
 
-@mutant("READ-2", "CLAIM-2", "CLAIM-3")
+@mutant("READ-2", "CLAIM-1", "CLAIM-2", "CLAIM-3", "DUR-1")
 class NullRowIsVacant(SqliteStore):
     """A claim without a payload is stored as null, and null is taken for a free place."""
 
