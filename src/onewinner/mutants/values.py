@@ -151,7 +151,7 @@ class NullRowIsVacant(SqliteStore):
     )
 
 
-@mutant("READ-2", "READ-4")
+@mutant("READ-2", "READ-4", "CLAIM-1", "REG-1", "READ-7")
 class NullLeftOutOfListing(SqliteStore):
     """A listing leaves out what has no payload, and whoever works it off misses those jobs."""
 
@@ -160,7 +160,8 @@ class NullLeftOutOfListing(SqliteStore):
 
 class _OtherLimits(SqliteBackend):
     def __init__(self, location: str, *, clock: Clock, profile: Profile = BASE) -> None:
-        super().__init__(location, clock=clock, profile=self._limits(profile))
+        super().__init__(location, clock=clock, profile=profile)
+        self.profile = self._limits(profile)  # what it declares stays the promised one
 
     def _limits(self, profile: Profile) -> Profile:
         raise NotImplementedError
