@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from onewinner.suite.tree import Canary
 
 _DEATHS_MAX = 3
+_BRIEF_S = 0.3
 _SEEDS_APART = 1_000  # more than one part of the programs ever uses
 
 
@@ -274,10 +275,22 @@ class Run:
             run_dir=Path(self.run_dir),
             histories=self.options.histories,
         ) as course:
+            if self.options.stop_at_first:
+                self._race_briefly(course, races)
             for number, check in enumerate(races):
                 if self._enough():
                     return
                 self._race(course, check, len(races) - number + more)
+
+    def _race_briefly(self, course: Course, races: list[Check]) -> None:
+        """Give each race a moment, for most bugs show at once; what went right is no evidence."""
+        for check in filter(stresses, races):
+            if self._enough():
+                return
+            race = race_called(check.name)
+            found = course.run(race, budget_s=_BRIEF_S, seed=self.seed, brief=True)
+            wrong = [result for result in found if result.status is Status.FAIL]
+            self._add(check, tuple(self._weighed(race, result) for result in wrong))
 
     def _race(self, course: Course, check: Check, left: int) -> None:
         race = race_called(check.name)
