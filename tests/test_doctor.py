@@ -252,7 +252,7 @@ class TestMeasured:
         found = measure(LATE)
         assert found.flagged == ("CLAIM-1", "CLAIM-2")
         assert [(o.stop_at_first, o.depth, o.select, o.level) for o in asked] == [
-            (False, "alone", (), None)
+            (False, "cases", (), None)
         ]
 
     def test_races_are_run_where_the_expected_clause_needs_them(self, gate: Any) -> None:

@@ -4,7 +4,7 @@ A run of the doctor ends at the first violation, so it tells one clause of sever
 is run once by all clauses of its level (`crash` where it names one of those, else `process`), and
 nothing stops at a violation:
 
-1. a mutant that one caller alone can see, by the cases and the first random programs;
+1. a mutant that one caller alone can see, by the cases;
 2. any other by those, by interrupted calls and sweeps of schedules, and at level `crash` by faults;
 3. where its first named clause did not flag it so, by the clauses that it names, with everything,
    races included.
@@ -53,7 +53,7 @@ class Measured:
 
 def measure(mutant: Mutant) -> Measured:
     """Run the gate against one mutant, and do not stop at a violation."""
-    depth: Depth = "alone" if mutant.shows == "alone" else "control"
+    depth: Depth = "cases" if mutant.shows == "alone" else "control"
     whole = try_whole(mutant, budget_s=BUDGET_S, depth=depth)
     seen, seconds = set(whole.flagged), whole.seconds
     if mutant.clauses[0] not in seen:

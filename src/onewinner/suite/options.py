@@ -33,7 +33,7 @@ CALL_MAX_S: Final = 15.0
 """A sequential call that takes longer hangs: nothing else is at work on its location."""
 
 
-Depth: TypeAlias = Literal["alone", "control", "luck"]
+Depth: TypeAlias = Literal["cases", "control", "luck"]
 
 
 class UsageError(Exception):
@@ -49,8 +49,8 @@ class Options:
     be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
     time-out for what must run. `call_max_s` is the time after which a sequential call counts as
     hung. `histories` is a folder that exists, in which every history of a race is kept. A
-    run ends where `depth` says: after what one caller sees alone (cases and a few random programs),
-    after what is under control, or not before all is done, races and their luck included.
+    run goes as far as `depth` says: the cases alone, these and what is under control, or all, with
+    the random programs and races that live on luck.
     """
 
     level: Level | None = None

@@ -28,13 +28,7 @@ from onewinner.suite.options import (
     Progress,
 )
 from onewinner.suite.processors import processors
-from onewinner.suite.registry import (
-    Check,
-    checks_for,
-    race_called,
-    stresses,
-    under_control,
-)
+from onewinner.suite.registry import Check, checks_for, race_called, stresses, under_control
 from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
 
 if TYPE_CHECKING:
@@ -89,7 +83,7 @@ class Run:
         have missed.
         """
         self._sequential(late=False)
-        if self.options.depth == "alone":
+        if self.options.depth == "cases":
             return
         stress = [check for check in self.checks if stresses(check)]
         for check in under_control(self.checks, virtual=self.capabilities.virtual_clock):
@@ -154,7 +148,9 @@ class Run:
         self._host([*cases, *self._programs()], late=late)
 
     def _programs(self) -> list[Check]:
-        """Answer the check of random programs, unless it has failed or is not asked for."""
+        """Answer the check of random programs, unless it has failed or goes too far."""
+        if self.options.depth != "luck":
+            return []
         failed = {result.check for result in self.results}
         return [each for each in self.checks if each.kind == "program" and each.name not in failed]
 
