@@ -111,16 +111,26 @@ class LockFileTakenOverByAge(SqliteStore):
 
     AGE_MS: ClassVar[int] = 1_000
 
+    def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
+        """Write while the lock file is there."""
+        with self._alone():
+            super().register(key, value, ttl_ms=ttl_ms)
+
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
         """Look and write while the lock file is there."""
-        lock = self._file.path.with_suffix(".lock")
-        self._take(lock)
-        try:
+        with self._alone():
             with self._write("register", key, value, ttl_ms) as run:
                 held = run(HELD).fetchone() is not None
             if not held:
-                self.register(key, value, ttl_ms=ttl_ms)
+                super().register(key, value, ttl_ms=ttl_ms)
             return not held
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        lock = self._file.path.with_suffix(".lock")
+        self._take(lock)
+        try:
+            yield
         finally:
             lock.unlink(missing_ok=True)
 
