@@ -26,17 +26,14 @@ EXPLAINED: Final[dict[str, str]] = {
     "met by all of them.",
     "READ-4": "Cases of all families list their rows after a step, so a wrong listing is met by "
     "all of them.",
-    "READ-7": "Cases of all families store values and look at them, so what comes back changed is "
-    "met wherever such a value is used.",
     "DEL-1": "Cases of all families free keys by delete, so a wrong answer is met by all of them.",
     "DEL-2": "Cases of CLAIM, TTL and INPUT consume rows too.",
+    "DEL-5": "Cases of CLAIM and ISO clear namespaces too, and claim what must then be free.",
     "TTL-3": "Rows without TTL are what the cases of most families are made of.",
-    "TTL-4": "Cases of CLAIM, DEL, EVICT and CAP look at what is left of rows that have expired.",
+    "TTL-4": "Cases of CLAIM, REG, READ, DEL and ISO look at what is left of rows that have expired.",
     "TTL-5": "Cases of CLAIM, EVICT and CAP claim keys whose rows have expired.",
     "EVICT-1": "Cases of READ, ISO and CAP overfill namespaces, so who goes is met there too.",
     "EVICT-5": "Cases of CAP and ISO have expired rows in full namespaces.",
-    "EVICT-8": "Two mutants only have the profile that rejects new keys; what one of them evicts "
-    "is missed by the cases of other families too.",
     "ISO-3": "Whose rows an eviction takes is seen by the cases of EVICT and CAP, which overfill "
     "one namespace beside another.",
     "ISO-4": "What counts towards a limit is what the cases of EVICT and CAP are about.",
