@@ -30,7 +30,7 @@ EXPLAINED: Final[dict[str, str]] = {
     "DEL-2": "Cases of CLAIM, TTL and INPUT consume rows too.",
     "DEL-5": "Cases of CLAIM and ISO clear namespaces too, and claim what must then be free.",
     "TTL-3": "Rows without TTL are what the cases of most families are made of.",
-    "TTL-4": "Cases of CLAIM, REG, READ, DEL and ISO look at what is left of rows that have expired.",
+    "TTL-4": "Cases of CLAIM, REG, READ, DEL and ISO look at what is left of expired rows.",
     "TTL-5": "Cases of CLAIM, EVICT and CAP claim keys whose rows have expired.",
     "EVICT-1": "Cases of READ, ISO and CAP overfill namespaces, so who goes is met there too.",
     "EVICT-5": "Cases of CAP and ISO have expired rows in full namespaces.",
