@@ -18,6 +18,8 @@ from onewinner.doctor import console, html, matrix, plot, trials, words
 from onewinner.doctor import json as as_json
 from onewinner.doctor.examination import examine
 from onewinner.doctor.findings import SCHEMA_VERSION, Examination, Finding, Outcome, Trial
+from onewinner.doctor.measured import Measured, measure
+from onewinner.doctor.short_rows import EXPLAINED
 from onewinner.mutants import MUTANTS
 from onewinner.report.terminal import Terminal
 from onewinner.suite import engine
@@ -209,7 +211,7 @@ class TestMatrix:
     @pytest.mark.parametrize(
         ("clause", "name", "found", "told"),
         [
-            ("DUR-9", "null-is-absent", trial(), "of other families: durability"),
+            ("DUR-9", "null-is-absent", trial(), "of other families: crashes, durability"),
             ("CLAIM-6", "early-clock", trial(), "of other families"),
             ("CLAIM-6", "lookup-then-register", trial(level="thread"), "below level process"),
             ("CLAIM-6", "lookup-then-register", trial(Outcome.EXPECTED, "CLAIM-5"), "CLAIM-5"),
@@ -227,6 +229,81 @@ class TestMatrix:
         """That the zoo has no mutant for a clause is said as such."""
         monkeypatch.setattr(matrix, "MUTANTS", {})
         assert matrix.rows(examined())[0].empty_because == "no mutant names it"
+
+
+def measured(name: str, *flagged: str) -> Measured:
+    """Answer a mutant that was run to the end."""
+    return Measured(mutant=MUTANTS[name], flagged=flagged, seconds=2.0)
+
+
+WHOLE = (
+    measured("case-folded-keys", "ISO-1"),
+    measured("plugins-share-namespaces", "ISO-1", "ISO-4"),
+    measured("joined-key-collision", "CLAIM-1", "ISO-1"),
+    measured("commits-late", "DUR-3"),
+)
+
+
+class TestMeasured:
+    def test_every_clause_is_asked(self, gate: Any) -> None:
+        """A mutant is run to its end by all clauses of its level, and what flags it is kept."""
+        answer = run({"CLAIM-2": Status.FAIL, "CLAIM-1": Status.FAIL, "READ-1": Status.ERROR})
+        asked = gate({"mutant:claim-answers-count": answer})
+        found = measure(LATE)
+        assert found.flagged == ("CLAIM-1", "CLAIM-2")
+        assert [(o.stop_at_first, o.depth, o.select, o.level) for o in asked] == [
+            (False, "cases", (), None)
+        ]
+
+    def test_races_are_run_where_the_expected_clause_needs_them(self, gate: Any) -> None:
+        """A mutant that its first clause did not flag is run by what it names, with luck."""
+        asked = gate({"mutant:commits-late": run({"CLAIM-2": Status.FAIL})})
+        assert measure(MUTANTS["commits-late"]).flagged == ("CLAIM-2",)
+        assert [(o.depth, o.select, o.level) for o in asked] == [
+            ("control", (), "crash"), ("luck", ("DUR-3",), "crash"),
+        ]  # fmt: skip
+
+    def test_a_family_is_alone_where_no_other_flags(self) -> None:
+        """Of three that ISO-1 flags, two are flagged by its family only."""
+        lines = {line.clause.id: line for line in matrix.lines(WHOLE)}
+        assert list(lines) == list(CLAUSES)
+        assert lines["ISO-1"].alone == ("case-folded-keys", "plugins-share-namespaces")
+        assert lines["ISO-1"].others == ("joined-key-collision",)
+        assert [lines[clause].short for clause in ("ISO-1", "ISO-4", "CLAIM-1")] == [
+            False, True, True,
+        ]  # fmt: skip
+
+    def test_a_short_row_is_explained_or_said_not_to_be(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The reason stands in one place; a row that needs none has none."""
+        monkeypatch.setattr(matrix, "EXPLAINED", {"CLAIM-1": "because.", "ISO-1": "not needed."})
+        lines = matrix.lines(WHOLE)
+        told = {line.clause.id: words.why_short(line) for line in lines}
+        assert [told[clause] for clause in ("ISO-1", "CLAIM-1", "ISO-4")] == [
+            "", "because.", "NOT EXPLAINED",
+        ]  # fmt: skip
+        summary = words.matrix_summary(lines)
+        assert "1 of 78 clauses" in summary
+        assert "CLAIM-1," not in summary
+
+    def test_every_report_shows_it(self) -> None:
+        """Console, JSON and HTML tell who is alone, who is not, and what is short."""
+        found = dataclasses.replace(ALL_KINDS, measured=WHOLE)
+        assert "ISO-1: 2 + 1: case-folded-keys, plugins-" in console.render(
+            found, Terminal(width=120)
+        )
+        told = {each["id"]: each for each in json.loads(as_json.dumps(found))["matrix"]}
+        assert told["ISO-1"]["others"] == ["joined-key-collision"]
+        assert told["DUR-3"]["alone"] == ["commits-late"]
+        assert "measured without stopping" in html.dumps(found)
+        assert "measured without stopping" not in html.dumps(ALL_KINDS)
+        assert json.loads(as_json.dumps(ALL_KINDS))["matrix"] is None
+
+    def test_explanations_are_of_clauses(self) -> None:
+        """Each is a sentence about a clause that there is."""
+        assert set(EXPLAINED) <= set(CLAUSES)
+        assert all(reason.endswith(".") for reason in EXPLAINED.values())
 
 
 class TestReports:
@@ -306,6 +383,18 @@ class TestCommand:
         assert Path(files[1]).read_text(encoding="utf-8").startswith("<!doctype html>")
         gate({**flagged, "memory": run({"CLAIM-1": Status.FAIL})})
         assert cli.main([*argv, "--quiet"]) == 1
+
+    def test_the_matrix_is_measured_where_asked_for(
+        self, gate: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Each mutant is run once more, to its end, and the matrix is printed."""
+        asked = gate({})
+        assert cli.main(["doctor", "--family", "upserts", "--matrix"]) == 1
+        shown = capsys.readouterr()
+        assert "REG-1: 0 + 0" in shown.out
+        assert "flagged by no clause" in shown.err
+        ends = [options for options in asked if options.depth != "luck"]
+        assert len(ends) == sum(m.family == "upserts" for m in MUTANTS.values())
 
     def test_an_unknown_family_is_a_usage_error(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The families that there are are named."""

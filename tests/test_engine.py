@@ -12,7 +12,7 @@ import bad_targets
 from onewinner.adapters.targets import Target, TargetError
 from onewinner.contract.clauses import by_level
 from onewinner.suite.engine import Options, UsageError, smoke, verify
-from onewinner.suite.registry import all_checks
+from onewinner.suite.registry import all_checks, under_control
 from onewinner.suite.tree import ExitCode, Status
 
 QUICK = Options(budget_s=1, seed=1, select=("DEL-1",), call_max_s=1)
@@ -73,14 +73,39 @@ def test_stop_at_first_leaves_out_what_did_not_run():
     assert len(result.clauses) < len(by_level("process"))
 
 
-def test_what_tells_most_for_its_time_comes_first():
-    """Sweeps come after the cases and a few programs, and before whatever takes long."""
+@pytest.mark.parametrize(
+    ("depth", "rest"),
+    [
+        ("cases", []),
+        ("control", ["early-clock", "schedules-on-threads"]),
+        (
+            "luck",
+            [
+                *("random_programs", "early-clock", "schedules-on-threads"),
+                *("claims-on-threads", "random_programs"),
+            ],
+        ),
+    ],
+)
+def test_what_tells_most_for_its_time_comes_first(depth, rest):
+    """Cases and a few programs, then what is under control; what takes long or needs luck last."""
     told = []
-    wanted = Options(budget_s=1, seed=1, select=("CLAIM-1", "CLAIM-5", "READ-4", "CAP-1"))
+    wanted = Options(budget_s=1, seed=1, select=("CLAIM-1", "CLAIM-5", "TTL-6"), depth=depth)
     verify(Target("memory"), wanted, on_progress=lambda each: told.append(each.check))
     kinds = {check.name: check.kind for check in all_checks()}
-    order = [kind for kind, _ in groupby(kinds[name] for name in told if name in kinds)]
-    assert order == ["case", "program", "sweep", "program", "race"]
+    shown = ("case" if kinds[name] == "case" else name for name in told if name in kinds)
+    order = [name for name, _ in groupby(shown)]
+    assert order == ["case", *rest]
+
+
+@pytest.mark.parametrize("virtual", [True, False])
+def test_what_waits_comes_after_what_does_not(virtual):
+    """Files and forks come before sweeps, as do interrupted calls where time is the kit's."""
+    names = [check.name for check in under_control(all_checks(), virtual=virtual)]
+    sweep, interrupted = names.index("schedules-on-processes"), names.index("early-clock")
+    assert max(names.index("files"), names.index("forks")) < sweep < names.index("kills-at-points")
+    assert (interrupted < sweep) is virtual
+    assert len(names) == len(set(names))
 
 
 def test_a_sweep_stops_at_the_first_that_goes_wrong():

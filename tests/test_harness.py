@@ -28,6 +28,8 @@ from onewinner.suite.scratch import scratch_directory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from onewinner.worker.order import Part
+
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.xdist_group("onewinner-stress")  # one race at a time
 FAR = 1_100
@@ -213,10 +215,10 @@ def raise_in_one_client(location: str, *, clock: Any) -> Any:
 
     whole = Client._fire
 
-    def fire(self: Client, index: int, acts: Any) -> None:
+    def fire(self: Client, index: int, part: Part, acts: Any) -> None:
         if self.number == 1:
             raise LookupError("nothing there")
-        whole(self, index, acts)
+        whole(self, index, part, acts)
 
     Client._fire = fire  # type: ignore[method-assign]
     return connect(location, clock=clock)

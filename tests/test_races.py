@@ -150,6 +150,17 @@ class TestHonesty:
             assert each.status == Status.UNTESTED
             assert f"{NEVER} are needed" in each.reason
 
+    def test_a_brief_race_does_not_wait_for_its_floor(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is over when its time is spent, and says that this was too little."""
+        monkeypatch.setattr("onewinner.suite.heat._HARD_LEAST_S", float(NEVER))
+        race = dataclasses.replace(BY_NAME["claims-on-threads"], floor=NEVER)
+        store = target("DictBackend")
+        with Course(store, racy_stores.BARE, run_dir=tmp_path) as course:
+            found = course.run(race, budget_s=0.2, seed=1, brief=True)
+        assert [each.status for each in found] == [Status.UNTESTED, Status.UNTESTED]
+
     def test_hang_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that hangs in a race makes an error that names the call, and ends."""
         monkeypatch.setattr("onewinner.runner.pool.PATIENCE_S", 0.5)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from onewinner.adapters.targets import Target
-    from onewinner.doctor.findings import Trial
     from onewinner.suite.tree import RunResult
 
 _Result = TypeVar("_Result")
@@ -139,15 +138,20 @@ def doctor(args: argparse.Namespace) -> ExitCode:
     from onewinner.report import terminal
     from onewinner.suite.engine import UsageError
 
-    def tell(target: str, trial: Trial) -> None:
+    def tell(line: str) -> None:
         if not args.quiet:
-            print(words.trial_line(target, trial), file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)
 
     wanted = (("--json", args.json, json.dumps), ("--html", args.html, html.dumps))
     with _files(wanted) as write_reports:
         try:
             examined = examine(
-                budget_s=args.budget, repeat=args.repeat, family=args.family, on_trial=tell
+                budget_s=args.budget,
+                repeat=args.repeat,
+                family=args.family,
+                whole=args.matrix,
+                on_trial=lambda target, trial: tell(words.trial_line(target, trial)),
+                on_measured=lambda measured: tell(words.measured_line(measured)),
             )
         except UsageError as error:
             raise _Unusable(str(error)) from error

@@ -151,6 +151,10 @@ def _doctor_parser(commands: Any, run: Command) -> None:
         "--repeat", metavar="N", type=asked(count), default=1, help="judge each N times"
     )
     parser.add_argument("--family", metavar="F", help="only the mutants of this family: eviction")
+    parser.add_argument(
+        "--matrix", action="store_true",
+        help="run each mutant without stopping too, and show which clauses flag it (takes long)",
+    )  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
     parser.add_argument("--html", metavar="FILE", help="write the result as one HTML file")
     parser.add_argument("--quiet", action="store_true", help="show no progress")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from onewinner.doctor import words
+from onewinner.doctor import matrix, words
 from onewinner.report import text
 from onewinner.report.terminal import Terminal
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onewinner.doctor.findings import Examination, Finding
+    from onewinner.doctor.matrix import Line
 
 _TITLES: Final = ("TARGET", "OUTCOME", "MEDIAN", "WORST", "CALLS", "FLAGGED BY")
 _TO_THE_RIGHT: Final = frozenset({"MEDIAN", "WORST", "CALLS"})
@@ -24,9 +25,21 @@ def render(examined: Examination, terminal: Terminal | None = None) -> str:
     lines = [f"onewinner doctor, {words.machine(examined)}", ""]
     lines += _table([_cells(f) for f in examined.findings], terminal.width)
     lines += ["", *(words.summary(examined))]
+    if examined.measured:
+        lines += ["", *_matrix(matrix.lines(examined.measured))]
     lines += [words.why_wrong(finding) for finding in examined.wrong]
     wrapped = (line for each in lines for line in _wrapped(each, terminal.width))
     return terminal.encodable("\n".join(wrapped) + "\n")
+
+
+def _matrix(rows: Sequence[Line]) -> list[str]:
+    """Answer a line for each clause: how many its family alone catches, how many others, which."""
+    told = ["clause: mutants that its family alone catches + others that it flags"]
+    for row in rows:
+        names = ", ".join(row.alone) or "-"
+        why = f"; {words.why_short(row)}" if row.short else ""
+        told.append(f"{row.clause.id}: {len(row.alone)} + {len(row.others)}: {names}{why}")
+    return [*told, words.matrix_summary(rows)]
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

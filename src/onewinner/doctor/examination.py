@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from onewinner.clock import monotonic_ns
 from onewinner.doctor.findings import Examination, Finding, Trial
+from onewinner.doctor.measured import measure
 from onewinner.doctor.trials import CORRECT, try_correct, try_mutant
 from onewinner.mutants import MUTANTS
 from onewinner.suite.engine import UsageError
@@ -16,6 +17,7 @@ from onewinner.suite.run import versions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from onewinner.doctor.measured import Measured
     from onewinner.mutants import Mutant
 
 BUDGET_S: Final = 60.0
@@ -27,11 +29,14 @@ def examine(
     budget_s: float = BUDGET_S,
     repeat: int = 1,
     family: str | None = None,
+    whole: bool = False,
     on_trial: Callable[[str, Trial], None] = lambda _target, _trial: None,
+    on_measured: Callable[[Measured], None] = lambda _measured: None,
 ) -> Examination:
     """Judge the mutants (of one family) and the correct stores, each `repeat` times.
 
-    `on_trial` is told each trial as it ends. Raises UsageError where no mutant is of the family.
+    `whole`: run each mutant once more to the end, to measure which clauses flag it. `on_trial` and
+    `on_measured` are told each run as it ends. Raises UsageError where no mutant is of the family.
     """
     start = monotonic_ns()
     started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -46,9 +51,17 @@ def examine(
         return Finding(target=target, mutant=mutant, trials=tuple(trials))
 
     targets = [(f"mutant:{mutant.name}", mutant) for mutant in chosen]
+
+    def measured(mutant: Mutant) -> Measured:
+        found = measure(mutant)
+        on_measured(found)
+        return found
+
     found = [tried(*target) for target in (*targets, *((name, None) for name in CORRECT))]
+    matrix = tuple(measured(mutant) for mutant in chosen) if whole else ()
     return Examination(
         findings=tuple(found),
+        measured=matrix,
         budget_s=budget_s,
         repeat=repeat,
         family=family,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from onewinner.contract.clauses import Level
+    from onewinner.doctor.measured import Measured
     from onewinner.mutants import Mutant
 
 SCHEMA_VERSION: Final = 1
@@ -140,6 +141,7 @@ class Examination:
     """The whole: what was found of every target, and the machine that it was found on.
 
     `budget_s` is what each mutant had, `family` the one asked for or None, `started` an ISO time.
+    `measured` is empty where the matrix was not asked for.
     """
 
     findings: tuple[Finding, ...]
@@ -150,6 +152,7 @@ class Examination:
     seconds: float
     cores: int
     versions: Mapping[str, str]
+    measured: tuple[Measured, ...] = ()
 
     @property
     def mutants(self) -> tuple[Finding, ...]:

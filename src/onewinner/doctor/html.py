@@ -64,6 +64,7 @@ What was never caught has no mark.</p>
 <div class="wide">{_targets(examined.findings)}</div>
 <h2>Clause by mutant</h2>
 {_matrix(examined)}
+{_measured(examined)}
 </body></html>
 """
 
@@ -131,6 +132,29 @@ def _matrix(examined: Examination) -> str:
         f'<div class="wide"><table class="matrix"><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>\n{body}\n</tbody></table></div>{told}"
     )
+
+
+def _measured(examined: Examination) -> str:
+    if not examined.measured:
+        return ""
+    rows = matrix.lines(examined.measured)
+    body = "\n".join(
+        f'<tr><th scope="row">{row.clause.id}</th><td class="number">{len(row.alone)}</td>'
+        f'<td class="number">{len(row.others)}</td><td>{_safe(", ".join(row.alone))}'
+        f"{_softly(words.why_short(row))}{_softly(', '.join(row.others))}</td></tr>"
+        for row in rows
+    )
+    return (
+        "<h2>Clause by mutant, measured without stopping</h2>"
+        f'<p class="soft">{_safe(words.matrix_summary(rows))}. Of each clause: how many mutants '
+        "its family alone catches, how many others it flags, and which.</p>"
+        '<div class="wide"><table><thead><tr><th>Clause</th><th>Alone</th><th>Others</th>'
+        f"<th>Mutants</th></tr></thead><tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _softly(told: str) -> str:
+    return f'<br><span class="soft">{_safe(told)}</span>' if told else ""
 
 
 def _cell(row: matrix.Row, finding: Finding) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from onewinner.doctor import matrix
+from onewinner.doctor import matrix, words
 from onewinner.doctor.findings import SCHEMA_VERSION
 from onewinner.report import text
 
@@ -40,7 +40,20 @@ def as_dict(examined: Examination) -> dict[str, Any]:
             {"id": r.clause.id, "flagged": dict(r.flagged), "empty_because": r.empty_because}
             for r in matrix.rows(examined)
         ],
+        "matrix": _matrix(examined) if examined.measured else None,
     }
+
+
+def _matrix(examined: Examination) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": line.clause.id,
+            "alone": list(line.alone),
+            "others": list(line.others),
+            "short_because": words.why_short(line),
+        }
+        for line in matrix.lines(examined.measured)
+    ]
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

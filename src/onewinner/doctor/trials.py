@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from onewinner.contract.clauses import Level
     from onewinner.mutants import Mutant
+    from onewinner.suite.options import Depth
     from onewinner.suite.tree import RunResult
 
 CORRECT: Final[dict[str, Level]] = {"memory": "thread", "sqlite": "crash"}
@@ -28,12 +29,26 @@ def try_mutant(mutant: Mutant, *, budget_s: float, select: tuple[str, ...] = ())
     The level is `crash` where a clause that it names needs it, or only a fault shows the defect;
     else it is the gate's own.
     """
-    faults = mutant.shows == "faults" or any(
-        CLAUSES[clause].level == "crash" for clause in mutant.clauses
-    )
     options = engine.Options(
-        level="crash" if faults else None, select=select, budget_s=budget_s, stop_at_first=True
+        level=_level(mutant), select=select, budget_s=budget_s, stop_at_first=True
     )
+    return _try(mutant, options)
+
+
+def try_whole(
+    mutant: Mutant, *, budget_s: float, depth: Depth, select: tuple[str, ...] = ()
+) -> Trial:
+    """Run the gate as far as `depth` and do not stop before, so that each clause can flag."""
+    options = engine.Options(level=_level(mutant), select=select, budget_s=budget_s, depth=depth)
+    return _try(mutant, options)
+
+
+def _level(mutant: Mutant) -> Level | None:
+    faults = any(CLAUSES[clause].level == "crash" for clause in mutant.clauses)
+    return "crash" if faults or mutant.shows == "faults" else None
+
+
+def _try(mutant: Mutant, options: engine.Options) -> Trial:
     target = f"mutant:{mutant.name}"
     return _tried(target, options, lambda result: _of_mutant(result, mutant))
 

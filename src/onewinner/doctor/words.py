@@ -9,7 +9,11 @@ from onewinner.doctor.findings import Outcome
 from onewinner.report import text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from onewinner.doctor.findings import Examination, Finding, Trial
+    from onewinner.doctor.matrix import Line
+    from onewinner.doctor.measured import Measured
 
 
 def seconds(value: float | None) -> str:
@@ -76,3 +80,25 @@ def why_wrong(finding: Finding) -> str:
     worst = finding.worst
     often = f"{finding.times(worst.outcome)} of {text.count(len(finding.trials), 'trial')}"
     return f"{finding.target}: {worst.outcome.told} in {often}; {text.shorten(worst.reason)}"
+
+
+def measured_line(measured: Measured) -> str:
+    """Answer one mutant that was run to the end in a line, as it is told while that goes on."""
+    by = ", ".join(measured.flagged) or "no clause"
+    return f"mutant:{measured.mutant.name}: flagged by {by} after {measured.seconds:.1f} s"
+
+
+def why_short(line: Line) -> str:
+    """Answer why a row of the matrix is short; empty where it is not."""
+    return (line.because or "NOT EXPLAINED") if line.short else ""
+
+
+def matrix_summary(lines: Sequence[Line]) -> str:
+    """Answer how many clauses have enough mutants of their own, and which others are explained."""
+    short = [line for line in lines if line.short]
+    unexplained = [line.clause.id for line in short if not line.because]
+    told = (
+        f"{len(lines) - len(short)} of {text.count(len(lines), 'clause')} flag two or more mutants "
+        f"that no other family flags; of {len(short)} it is explained why not"
+    )
+    return f"{told}, but not of {', '.join(unexplained)}" if unexplained else told

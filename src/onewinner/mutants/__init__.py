@@ -8,6 +8,7 @@ from onewinner.mutants import (
     answers,
     atomicity,
     caps,
+    crashes,
     durability,
     errors,
     eviction,
@@ -17,8 +18,11 @@ from onewinner.mutants import (
     files,
     inputs,
     isolation,
+    locks,
+    opening,
     readers,
     upserts,
+    values,
 )
 from onewinner.mutants.registry import Mutant, collected
 
@@ -26,6 +30,7 @@ MUTANTS: dict[str, Mutant] = collected(
     answers,
     atomicity,
     caps,
+    crashes,
     durability,
     errors,
     eviction,
@@ -35,8 +40,11 @@ MUTANTS: dict[str, Mutant] = collected(
     files,
     inputs,
     isolation,
+    locks,
+    opening,
     readers,
     upserts,
+    values,
 )
 
 __all__ = ("MUTANTS", "Mutant")

@@ -127,7 +127,7 @@ class ErrorNamesNoOperation(SqliteStore):
         return super()._write("unknown", key, value, ttl_ms)
 
 
-@mutant("CLAIM-4", "CLAIM-3", "CLAIM-2", "CLAIM-9")
+@mutant("CLAIM-2", "CLAIM-4", "CLAIM-3", "CLAIM-9")
 class LoserReleases(SqliteStore):
     """The clean-up of a claim that failed releases the key, which is the winner's."""
 

@@ -229,6 +229,26 @@ class RejectNewRefusesDuplicates(SqliteBackend):
         super().__init__(location, clock=clock, profile=profile)
 
 
+class _FullForUpdates(SqliteStore):
+    def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
+        with self._write("register", key, value, ttl_ms) as run:
+            held = f"SELECT held FROM sizes WHERE {SPACE} AND held >= :max_entries"
+            if run(held).fetchone() is not None:
+                raise LimitExceeded(operation="register", message="the namespace is full")
+            if run(self.REPLACE).rowcount == 0:
+                self._insert(run)
+
+
+@mutant("EVICT-8")
+class RejectNewRefusesUpdates(SqliteBackend):
+    """At capacity a claim that is held cannot be renewed, and is lost when its time has come."""
+
+    store: ClassVar[type[SqliteStore]] = _FullForUpdates
+
+    def __init__(self, location: str, *, clock: Clock, profile: Profile = REJECT_NEW) -> None:
+        super().__init__(location, clock=clock, profile=profile)
+
+
 class _ChoosesVictim(MemoryStore):
     def _doomed(self, data: Data, space: Space, row: Row) -> list[tuple[Space, Row]]:
         return [

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 class FileRows:
     """A correct store: a file for each row, put there whole, and a lock for each space."""
 
-    def __init__(self, home: Path, clock: Clock) -> None:
+    def __init__(self, home: Path, clock: Clock, default_ttl_ms: int | None) -> None:
         self.home = home
         self.clock = clock
+        self.default_ttl_ms = default_ttl_ms
 
     def register(self, key: str, value: Any, *, ttl_ms: int | None = None) -> None:
         """Write the row, whatever is there."""
@@ -60,11 +61,12 @@ class FileRows:
 
     def path(self, key: str) -> Path:
         """Answer the file of a row."""
-        return self.home / f"{quote(key, safe='')}.row"
+        return self.home / f"{quote(key, safe='', errors='surrogatepass')}.row"
 
     def row(self, value: Any, ttl_ms: int | None) -> str:
         """Answer what stands in the file of a row."""
-        expires = None if ttl_ms is None else self.clock.now_ms() + ttl_ms
+        life = self.default_ttl_ms if ttl_ms is None else ttl_ms
+        expires = None if life is None else self.clock.now_ms() + life
         return json.dumps([value, expires])
 
     def write(self, key: str, value: Any, ttl_ms: int | None) -> None:
@@ -98,11 +100,13 @@ class FileRowsBackend:
         self.location = Path(location)
         self.clock = clock
 
-    def open(self, plugin_id: str, namespace: str, **_: Any) -> FileRows:
+    def open(
+        self, plugin_id: str, namespace: str, *, default_ttl_ms: int | None = None, **_: Any
+    ) -> FileRows:
         """Make the directory of the namespace."""
         home = self.location / quote(plugin_id, safe="") / quote(namespace, safe="")
         home.mkdir(parents=True, exist_ok=True)
-        return self.store(home, self.clock)
+        return self.store(home, self.clock, default_ttl_ms)
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -126,7 +130,7 @@ class ExistsThenCreates(FileRowsBackend):
 
 class _UnlinkIfStaleRows(FileRows):
     def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
-        whole = self.home / f"{quote(key, safe='')}.{os.getpid()}"
+        whole = self.path(key).with_suffix(f".{os.getpid()}")
         whole.write_text(self.row(value, ttl_ms), "utf-8")
         try:
             if self.path(key).exists() and self.read(key) is ABSENT:

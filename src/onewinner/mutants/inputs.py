@@ -288,3 +288,16 @@ class MaxEntriesZeroIsOne(_Unchecked):
     def adapted(self, plugin_id: Any, namespace: Any, max_entries: Any) -> tuple[Any, Any, Any]:
         """Raise the limit to the least that is allowed."""
         return plugin_id, namespace, max_entries if max_entries != 0 else 1
+
+
+@mutant("INPUT-7")
+class BytesBecomeText(SqliteStore):
+    """Bytes are decoded on their way in, and come back as text that nobody can tell from text."""
+
+    def _write(
+        self, operation: str, key: str, value: Any, ttl_ms: int | None
+    ) -> AbstractContextManager[Run]:
+        """Decode what is no JSON."""
+        if isinstance(value, bytes):
+            value = value.decode("latin-1")
+        return super()._write(operation, key, value, ttl_ms)

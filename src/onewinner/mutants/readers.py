@@ -253,7 +253,9 @@ class EntriesPagedByOffset(SqliteStore):
             found += [Entry(k, rules.value_of(text, "entries", k), *t) for k, text, *t in page]
 
 
-class _ValueChanged(SqliteStore):
+class ValueChanged(SqliteStore):
+    """Stores another value than it was given."""
+
     def _write(self, operation: str, key: str, value: Any, ttl_ms: int | None) -> Any:
         rules.value_text(value, operation, self._profile)
         return super()._write(operation, key, self._stored(value), ttl_ms)
@@ -267,7 +269,7 @@ class _ValueChanged(SqliteStore):
 
 
 @mutant("READ-7", "READ-1", "REG-1")
-class TrueBecomesOne(_ValueChanged):
+class TrueBecomesOne(ValueChanged):
     """A database without booleans: a flag comes back as a number, and `is True` never holds."""
 
     def _stored(self, value: Any) -> Any:
@@ -275,7 +277,7 @@ class TrueBecomesOne(_ValueChanged):
 
 
 @mutant("READ-7", "READ-1", "REG-1")
-class NullMembersDropped(_ValueChanged):
+class NullMembersDropped(ValueChanged):
     """A serialiser leaves out what is null, and "was cleared" reads as "was never set"."""
 
     def _stored(self, value: Any) -> Any:
@@ -285,7 +287,7 @@ class NullMembersDropped(_ValueChanged):
 
 
 @mutant("READ-7", "READ-1", "REG-1")
-class FractionsCut(_ValueChanged):
+class FractionsCut(ValueChanged):
     """A column of whole numbers: a price of 0.5 comes back as nought."""
 
     def _stored(self, value: Any) -> Any:

@@ -71,9 +71,8 @@ NAMESPACES_REFUSED: Final = (
     "a\nb",
     "ä",
     "a%",
-    "n" * 129,
 )
-NAMESPACES_ACCEPTED: Final = ("a", "0", "A.b_c-9", "Z9", "n" * 128, "a..b", "a--")
+NAMESPACES_ACCEPTED: Final = ("a", "0", "A.b_c-9", "Z9", "a..b", "a--")
 
 VALUES: Final[tuple[object, ...]] = (
     None,

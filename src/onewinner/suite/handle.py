@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from onewinner.contract import Entry
 from onewinner.model import Call
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ class Handle:
         """Call `delete`."""
         return self._call(Call(f="delete", key=key), lambda: self.store.delete(key))
 
-    def entries(self) -> Observed:
-        """Call `entries`."""
-        return self._call(Call(f="entries"), self.store.entries)
+    def entries(self, *, spoil: bool = False) -> Observed:
+        """Call `entries`; `spoil` changes the objects that were listed (READ-6)."""
+        return self._call(Call(f="entries"), self.store.entries, spoil)
 
     def clear(self) -> Observed:
         """Call `clear`."""
@@ -86,14 +87,21 @@ class Handle:
             ttl_ms=call.ttl_ms,
         )
         seen, raw = self.session.step(full, make, on=self.name)
-        if spoil and isinstance(raw, list | dict):
+        if spoil:
             _spoil(raw)
             self.session.note("# the caller then changed the object it had got")
         return seen
 
 
 def _spoil(value: Any) -> None:
+    """Change an object and all that is in it: what is shared may lie deeper."""
     if isinstance(value, list):
+        for item in value:
+            _spoil(item)
         value.append("spoilt")
     elif isinstance(value, dict):
+        for item in value.values():
+            _spoil(item)
         value["spoilt"] = True
+    elif isinstance(value, Entry):
+        _spoil(value.value)

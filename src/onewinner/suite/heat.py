@@ -56,7 +56,8 @@ _ROUNDS_MOST: Final = 200
 class Heat:
     """One run of one race against one target.
 
-    `prefix` begins every plugin id that it uses. The budget counts from `play` on.
+    `prefix` begins every plugin id that it uses. The budget counts from `play` on; a `brief` one is
+    over when it is spent, whatever was reached.
     """
 
     def __init__(
@@ -70,13 +71,14 @@ class Heat:
         seed: int,
         on_progress: Listener,
         kept: Kept | None = None,
+        brief: bool = False,
     ) -> None:
         self._race = race
         self._target = target
         self._capabilities = capabilities
         self._prefix = prefix
         self._budget_s = budget_s
-        self._hard_s = max(budget_s * _HARD_FACTOR, _HARD_LEAST_S)
+        self._hard_s = budget_s if brief else max(budget_s * _HARD_FACTOR, _HARD_LEAST_S)
         self._seed = seed
         self._on_progress = on_progress
         self._kept = kept

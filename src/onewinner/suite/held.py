@@ -43,8 +43,11 @@ class Bad:
     on_threads: int = 0
 
     def error_clause(self, *, processes: bool) -> str | None:
-        """Answer the clause about errors where that is what was wrong, else None."""
-        if not self.error:
+        """Answer the clause about errors where that is what was wrong, else None.
+
+        That a store cannot be opened while others open it is what its own scenario is about.
+        """
+        if not self.error or self.ran.scenario.fresh:
             return None
         return "ERR-3" if processes else "ERR-2"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,9 @@ CALL_MAX_S: Final = 15.0
 """A sequential call that takes longer hangs: nothing else is at work on its location."""
 
 
+Depth: TypeAlias = Literal["cases", "control", "luck"]
+
+
 class UsageError(Exception):
     """What was asked for cannot be: what was given, why not, what to do instead (exit 4)."""
 
@@ -46,6 +49,8 @@ class Options:
     be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
     time-out for what must run. `call_max_s` is the time after which a sequential call counts as
     hung. `histories` is a folder that exists, in which the histories of races and faults are kept.
+    A run goes as far as `depth` says: the cases alone, these and what is under control, or all,
+    with the random programs and races that live on luck.
     """
 
     level: Level | None = None
@@ -55,6 +60,7 @@ class Options:
     stop_at_first: bool = False
     call_max_s: float = CALL_MAX_S
     histories: Path | None = None
+    depth: Depth = "luck"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from onewinner.contract.clauses import CLAUSES, LEVELS, missing_need
 from onewinner.schedule.asleep import cannot_tell_who_sleeps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from onewinner.contract import Capabilities
     from onewinner.contract.clauses import Level
     from onewinner.suite.races import Race
@@ -55,6 +57,29 @@ def race_called(name: str) -> Race:
     from onewinner.suite.races import RACES
 
     return next(race for race in RACES if race.name == name)
+
+
+def stresses(check: Check) -> bool:
+    """Tell whether a check is a race that lives on luck."""
+    return check.kind == "race" and race_called(check.name).stress
+
+
+def under_control(checks: Iterable[Check], *, virtual: bool) -> list[Check]:
+    """Answer the checks that need no luck and take more than a moment, the quickest first.
+
+    At files and forks nobody is held, and calls that are interrupted in `virtual` time wait for
+    nothing: these take a second or less. Sweeps take a few, and then comes what has to wait.
+    """
+    from onewinner.suite.faults import FAULTS
+
+    def rank(check: Check) -> int:
+        if check.kind == "sweep":
+            return 1
+        quick = not FAULTS[check.name].holds if check.kind == "fault" else virtual
+        return 0 if quick else 2
+
+    kinds = {"sweep", "fault", "race"}
+    return sorted((c for c in checks if c.kind in kinds and not stresses(c)), key=rank)
 
 
 @functools.cache

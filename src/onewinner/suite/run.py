@@ -28,7 +28,7 @@ from onewinner.suite.options import (
     Progress,
 )
 from onewinner.suite.processors import processors
-from onewinner.suite.registry import Check, checks_for, race_called
+from onewinner.suite.registry import Check, checks_for, race_called, stresses, under_control
 from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from onewinner.suite.tree import Canary
 
 _DEATHS_MAX = 3
+_BRIEF_S = 0.3
 _SEEDS_APART = 1_000  # more than one part of the programs ever uses
 
 
@@ -77,21 +78,32 @@ class Run:
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
 
-        Cases and a few random programs, then sweeps; after them what takes long: the other
-        programs, faults, and races.
+        Cases and a few random programs, then what is under control (see `under_control`). After
+        that what needs luck: races, and the other programs, which hardly ever find what all those
+        have missed.
         """
         self._sequential(late=False)
-        for check in self.checks:
-            if check.kind == "sweep" and not self._enough():
-                self._sweep(check)
+        if self.options.depth == "cases":
+            return
+        stress = [check for check in self.checks if stresses(check)]
+        for check in under_control(self.checks, virtual=self.capabilities.virtual_clock):
+            if self._enough():
+                return
+            self._control(check, more=len(stress))
+        if self.options.depth == "control":
+            return
+        if stress and not self._enough():
+            self._calibrate(stress)
+            self._race_all(stress)
         self._sequential(late=True)
-        for check in self.checks:
-            if check.kind == "fault" and not self._enough():
-                self._fault(check)
-        races = [check for check in self.checks if check.kind == "race"]
-        if races and not self._enough():
-            self._calibrate(races)
-            self._race_all(races)
+
+    def _control(self, check: Check, *, more: int) -> None:
+        if check.kind == "sweep":
+            self._sweep(check)
+        elif check.kind == "fault":
+            self._fault(check)
+        else:
+            self._race_all([check], more=more)
 
     def tree(self) -> RunResult:
         """Answer what was found as the one value that reports are written from."""
@@ -132,14 +144,15 @@ class Run:
 
     def _sequential(self, *, late: bool) -> None:
         """Run the cases and the first programs, or the other programs unless they failed before."""
+        cases = [] if late else [check for check in self.checks if check.kind == "case"]
+        self._host([*cases, *self._programs()], late=late)
+
+    def _programs(self) -> list[Check]:
+        """Answer the check of random programs, unless it has failed or goes too far."""
+        if self.options.depth != "luck":
+            return []
         failed = {result.check for result in self.results}
-        checks = [
-            check
-            for check in self.checks
-            if (check.kind == "case" and not late)
-            or (check.kind == "program" and check.name not in failed)
-        ]
-        self._host(checks, late=late)
+        return [each for each in self.checks if each.kind == "program" and each.name not in failed]
 
     def _host(self, checks: list[Check], *, late: bool) -> None:
         """Run checks in a child; where it dies, say so of the check and go on with a new one."""
@@ -246,12 +259,11 @@ class Run:
         from onewinner.suite.canaries import calibrate
 
         self._tell("canaries", {})
-        stress = [race for race in (race_called(check.name) for check in races) if race.stress]
-        levels = {race.level for race in stress}
+        levels = {race_called(check.name).level for check in races}
         self.canaries = calibrate(Path(self.run_dir), levels, seed=self.seed)
 
-    def _race_all(self, races: list[Check]) -> None:
-        """Race on one course, for it takes seconds to start a pool of workers."""
+    def _race_all(self, races: list[Check], *, more: int = 0) -> None:
+        """Race on one course, for it takes seconds to start a pool; `more` will share the time."""
         from onewinner.suite.races import Course
 
         with Course(
@@ -260,14 +272,27 @@ class Run:
             run_dir=Path(self.run_dir),
             histories=self.options.histories,
         ) as course:
+            if self.options.stop_at_first:
+                self._race_briefly(course, races)
             for number, check in enumerate(races):
                 if self._enough():
                     return
-                self._race(course, check, len(races) - number)
+                self._race(course, check, len(races) - number + more)
+
+    def _race_briefly(self, course: Course, races: list[Check]) -> None:
+        """Give each race a moment, for most bugs show at once; what went right is no evidence."""
+        for check in filter(stresses, races):
+            if self._enough():
+                return
+            race = race_called(check.name)
+            found = course.run(race, budget_s=_BRIEF_S, seed=self.seed, brief=True)
+            wrong = [result for result in found if result.status is Status.FAIL]
+            self._add(check, tuple(self._weighed(race, result) for result in wrong))
 
     def _race(self, course: Course, check: Check, left: int) -> None:
         race = race_called(check.name)
-        spare_s = self.budget_s - self._elapsed_s()
+        kept = PROGRAM_SHARE - FIRST_SHARE if self._programs() else 0.0
+        spare_s = self.budget_s * (1 - kept) - self._elapsed_s()
         share_s = max(spare_s / left, 0.2)
         self._tell(check.name, {})
         results = course.run(

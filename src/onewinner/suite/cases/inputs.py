@@ -32,14 +32,16 @@ def _cycle() -> list[Any]:
 
 @case("INPUT-1")
 def namespaces_are_checked(s: Session) -> None:
-    """Names outside the pattern or over 128 bytes are refused; all others open and work."""
+    """Names outside the pattern or over the limit are refused; all others open and work."""
+    limit = s.capabilities.limits.max_namespace_bytes
+    accepted = (*NAMESPACES_ACCEPTED, "n" * limit)
     s.judge()
-    for name in NAMESPACES_REFUSED:
+    for name in (*NAMESPACES_REFUSED, "n" * (limit + 1)):
         s.try_open(namespace=name)
-    for name in NAMESPACES_ACCEPTED:
+    for name in accepted:
         space = s.open(namespace=name)
         space.claim("k", name)
-    for name in NAMESPACES_ACCEPTED:
+    for name in accepted:
         s.open(namespace=name).observe("k")
 
 

@@ -149,6 +149,9 @@ def changing_the_answered_object_changes_nothing(s: Session) -> None:
     space.lookup("a", spoil=True)
     space.lookup("b", spoil=True)
     space.observe("a", "b")
+    if "entries" in s.capabilities.operations:
+        space.entries(spoil=True)
+        space.observe("a", "b")
     if "consume" in s.capabilities.operations:
         space.consume("b")
 
