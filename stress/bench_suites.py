@@ -31,7 +31,7 @@ import key_value_kit  # noqa: E402 - lies beside the suites
 from broken_claims import CLAIMS, Claim  # noqa: E402
 from environment import Environment, machine, write  # noqa: E402
 from suites import SUITES, Suite  # noqa: E402
-from trial import Broke, Seen, tried  # noqa: E402
+from trial import Broke, Seen, Terms, tried  # noqa: E402
 
 
 @dataclass(slots=True)
@@ -72,28 +72,30 @@ Cells = dict[tuple[str, str], Cell]
 class Bench:
     """An environment with the suites, and what keeps one of them away."""
 
-    def __init__(self, home: Path, suites: list[Suite], checkout: Path | None) -> None:
+    def __init__(self, home: Path, suites: list[Suite], terms: Terms) -> None:
         self.environment = Environment(home)
-        self.checkout = checkout
+        self.terms = terms
         self.absent: dict[str, str] = {}
         self.names = {"pytest", "hypothesis"}
         for suite in suites:
             mine = suite.packages
             if suite.file == "py_key_value_suite.py":
-                mine = key_value_kit.packages(checkout)
+                mine = key_value_kit.packages(terms.checkout)
             if mine and not self.environment.install(*mine):
                 self.absent[suite.name] = f"not installed ({self.environment.refused[mine[0]]})"
             elif suite.file == "py_key_value_suite.py":
-                self.absent[suite.name] = key_value_kit.missing(self.environment, checkout)
+                self.absent[suite.name] = key_value_kit.missing(self.environment, terms.checkout)
             self.names |= {each.partition("==")[0].partition("[")[0] for each in mine}
 
-    def judge(self, suite: Suite, claim: Claim, cell: Cell, bound_s: float) -> None:
+    def judge(self, suite: Suite, claim: Claim, cell: Cell) -> None:
         """Let a suite judge a store once."""
         cell.absent = self.absent.get(suite.name, "") or claim.lacking(suite.offers)
+        if self.terms.brief and claim.correct and not suite.file:
+            cell.absent = "left out"
         if cell.absent or cell.broke:
             return
         try:
-            cell.seen.append(tried(self.environment, suite, claim, bound_s, self.checkout))
+            cell.seen.append(tried(self.environment, suite, claim, self.terms))
         except Broke as error:
             cell.broke = str(error)
 
@@ -172,7 +174,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--py-key-value", type=Path, help="a checkout of it, which has its tests")
     parser.add_argument("--write", type=Path, help="put the table between the marks of a document")
     parser.add_argument("--details", type=Path, help="put all that was seen between the marks")
-    parser.add_argument("--smoke", action="store_true", help="two stores, once, on two suites")
+    parser.add_argument("--smoke", action="store_true", help="two stores, parts of suites")
     options = parser.parse_args()
     if options.py_key_value is not None:
         options.py_key_value = options.py_key_value.resolve()
@@ -206,13 +208,14 @@ def main() -> int:
     claims, suites = chosen(options)
     cells: Cells = defaultdict(Cell)
     with tempfile.TemporaryDirectory(prefix="suites-") as home, suppress(KeyboardInterrupt):
-        bench = Bench(Path(home), suites, options.py_key_value)
+        terms = Terms(options.bound, options.py_key_value, options.smoke)
+        bench = Bench(Path(home), suites, terms)
         for repeat in range(options.repeats):
             for claim in claims:
                 for suite in suites:
                     cell = cells[claim.name, suite.name]
                     if not repeat or not claim.correct:
-                        bench.judge(suite, claim, cell, options.bound)
+                        bench.judge(suite, claim, cell)
                     told = f"{claim.name}, {suite.name}: {cell.text(claim.correct)}"
                     print(told, file=sys.stderr, flush=True)
         head = measured(bench, command_of(options))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,7 +66,7 @@ class ClaimStore(BaseStore):
 
 
 def _moment(at_ms: int | None) -> datetime | None:
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, tz=timezone.utc)
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, tz=UTC)
 
 
 class TestStore(BaseStoreTests):

@@ -41,6 +41,7 @@ SUITES: Final = (
         "is about a TTL",
         offers=frozenset({"claim", "answer", "ttl"}),
         packages=("dogpile.cache==1.5.0", "pytest==9.2.0"),
+        smoke=True,
     ),
     Suite(
         name="py-key-value",

@@ -40,15 +40,22 @@ class Seen:
     note: str
 
 
-def tried(
-    environment: Environment, suite: Suite, claim: Claim, bound_s: float, checkout: Path | None
-) -> Seen:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all runs have in common: their bound, a checkout of py-key-value, whether in brief."""
+
+    bound_s: float
+    checkout: Path | None
+    brief: bool
+
+
+def tried(environment: Environment, suite: Suite, claim: Claim, terms: Terms) -> Seen:
     """Run a suite against a store, in a process group of its own that ends with it."""
     with place() as home:
-        words = command(suite, claim, home)
+        words = command(suite, claim, home, brief=terms.brief)
         more = {"PEERS_CLAIM": claim.name, "PEERS_HOME": str(home)}
-        if checkout is not None:
-            more["PYTHONPATH"] = f"{PEERS}{os.pathsep}{checkout}"
+        if terms.checkout is not None:
+            more["PYTHONPATH"] = f"{PEERS}{os.pathsep}{terms.checkout}"
         started = monotonic_ns()
         process = subprocess.Popen(
             [str(environment.bin / "python"), *words],
@@ -60,18 +67,18 @@ def tried(
             start_new_session=True,
         )
         try:
-            said, _ = process.communicate(timeout=bound_s)
+            said, _ = process.communicate(timeout=terms.bound_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            return Seen(True, bound_s, f"did not end within {bound_s:g} s")
+            return Seen(True, terms.bound_s, f"did not end within {terms.bound_s:g} s")
         seconds = (monotonic_ns() - started) / 1e9
         flagged, note = verdict(suite, process.returncode, said, home)
         return Seen(flagged, seconds, note)
 
 
-def command(suite: Suite, claim: Claim, home: Path) -> list[str]:
-    """Answer the words after `python` that run a suite against a store."""
+def command(suite: Suite, claim: Claim, home: Path, *, brief: bool = False) -> list[str]:
+    """Answer the words after `python` that run a suite, or a brief part, against a store."""
     if not suite.file:
         level = ["--level", claim.level] if claim.level else []
         report = ["--quiet", "--json", str(home / "report.json")]
@@ -79,11 +86,13 @@ def command(suite: Suite, claim: Claim, home: Path) -> list[str]:
         return ["-m", "onewinner", "verify", claim.target, *first, *level, *report]
     if suite.file == "barrier.py":
         mode = "processes" if claim.processes else "threads"
-        return [str(PEERS / suite.file), claim.name, str(BARRIER_S), mode]
+        return [str(PEERS / suite.file), claim.name, str(1 if brief else BARRIER_S), mode]
     plain = ["-q", "-x", "-rfE", "--tb=no", "-W", "ignore", "-c", os.devnull]
     plain += ["-p", "no:cacheprovider", f"--rootdir={PEERS}", f"--basetemp={home / 'tests'}"]
     if suite.file != "dogpile_suite.py":
         plain += ["-o", "asyncio_mode=auto"]
+    if brief:
+        plain += ["-k", "Mutex"]
     return ["-m", "pytest", *plain, str(PEERS / suite.file)]
 
 
