@@ -69,12 +69,19 @@ def tried(environment: Environment, suite: Suite, claim: Claim, terms: Terms) ->
         try:
             said, _ = process.communicate(timeout=terms.bound_s)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
             return Seen(True, terms.bound_s, f"did not end within {terms.bound_s:g} s")
+        finally:
+            _end(process)
         seconds = (monotonic_ns() - started) / 1e9
         flagged, note = verdict(suite, process.returncode, said, home)
         return Seen(flagged, seconds, note)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill a run that goes on, whatever made us leave it; nobody else is in its process group."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def command(suite: Suite, claim: Claim, home: Path, *, brief: bool = False) -> list[str]:
@@ -111,12 +118,12 @@ def _of_pytest(code: int, said: str) -> tuple[bool, str]:
         return True, f"`{failed[1].rpartition('::')[2]}`"
     if code == 0 and passed:
         return False, passed[1]
-    raise Broke(_end(said))
+    raise Broke(_last(said))
 
 
 def _of_barrier(code: int, said: str) -> tuple[bool, str]:
     if code:
-        raise Broke(_end(said))
+        raise Broke(_last(said))
     found = json.loads(said.splitlines()[-1])
     note = f"{found['note']}, the last without one winner" if found["found"] else found["note"]
     return bool(found["found"]), note
@@ -124,7 +131,7 @@ def _of_barrier(code: int, said: str) -> tuple[bool, str]:
 
 def _of_onewinner(code: int, said: str, report: Path) -> tuple[bool, str]:
     if code not in {0, 1}:
-        raise Broke(_end(said))
+        raise Broke(_last(said))
     clauses = json.loads(report.read_text("utf-8"))["clauses"]
     failed = [
         clause["id"]
@@ -132,9 +139,9 @@ def _of_onewinner(code: int, said: str, report: Path) -> tuple[bool, str]:
         if any(check["status"] == "fail" for check in clause["checks"])
     ]
     if bool(failed) != bool(code):
-        raise Broke(_end(said))
+        raise Broke(_last(said))
     return bool(code), ", ".join(failed) or "conforms"
 
 
-def _end(said: str) -> str:
+def _last(said: str) -> str:
     return " ".join(said.split())[-200:].replace("|", "/")
