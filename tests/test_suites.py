@@ -51,6 +51,7 @@ class TestClaims:
         assert CLAIMS["error-swallowed-as-false"].lacking(frozenset({"claim"})) == (
             "a claim answers nothing, no limit"
         )
+        assert CLAIMS["claim-always-true"].lacking(frozenset()) == "no claim"
         assert OVERWRITES.lacking(frozenset({"claim"})) == ""
 
     def test_every_broken_store_is_a_mutant(self) -> None:

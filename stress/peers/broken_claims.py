@@ -39,7 +39,10 @@ class Claim(Bug):
 
     def lacking(self, offers: frozenset[str]) -> str:
         """Say what an interface that has `offers` lacks, empty where it lacks nothing."""
-        return ", ".join(LACKS[need] for need in LACKS if need in self.needs - offers)
+        lacking = self.needs - offers
+        if "claim" in lacking:
+            lacking -= {"answer"}  # goes without saying
+        return ", ".join(LACKS[need] for need in LACKS if need in lacking)
 
     def connect(self, location: str | Path, **more: Any) -> Backend:
         """Open a handle on this store; `more` may be a `profile`."""
