@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -31,8 +29,8 @@ PEERS: Final = HERE / "peers"
 sys.path.insert(0, str(PEERS))
 
 from bugs import BUGS, Bug  # noqa: E402 - lies beside the tools that use it
+from environment import Environment, machine, write  # noqa: E402
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 GRACE_S: Final = 180.0
 
 
@@ -147,55 +145,36 @@ class Bench:
     """An environment with the tools, and what they did."""
 
     def __init__(self, home: Path) -> None:
-        self.bin = home / "bin"
-        self.refused: dict[str, str] = {}
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        self._install(str(HERE.parent))
+        self.environment = Environment(home)
         for package in sorted({each.package for each in PEERS_IN_ORDER} - {""}):
-            self._install(package)
-
-    def _install(self, package: str) -> None:
-        words = [str(self.bin / "python"), "-m", "pip", "install", "-q", package]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            self.refused[package] = (lines or ["pip failed"])[-1]
+            self.environment.install(package)
 
     def versions(self) -> str:
         """Answer what was installed, as pip names it."""
-        words = [str(self.bin / "python"), "-m", "pip", "list", "--format=json"]
-        listed = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
         names = {each.package.partition("==")[0].partition("[")[0] for each in PEERS_IN_ORDER}
-        shown = [f"{p['name']} {p['version']}" for p in listed if p["name"] in {*names, "pytest"}]
-        return ", ".join(shown)
+        return self.environment.versions({*names, "pytest"})
 
     def attempt(self, peer: Peer, bug: Bug, limit_s: float, cell: Cell) -> None:
         """Let a tool try once."""
         mode = peer.mode(bug)
         if mode is None:
             cell.broken = "n/a: threads only" if bug.processes else "n/a: as above"
-        elif peer.package in self.refused:
-            cell.broken = f"not installed: {self.refused[peer.package]}"
+        elif refused := self.environment.refused.get(peer.package):
+            cell.broken = f"not installed: {refused}"
         if cell.broken:
             return
         program = [str(PEERS / peer.program), bug.name, str(limit_s)]
         words = program + (list(peer.words) if "onewinner" in peer.name else [mode, *peer.words])
-        launcher = [str(self.bin / peer.launcher[0]), *peer.launcher[1:]]
-        environment = {
-            **os.environ,
-            "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(PEERS),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        launcher = [str(self.environment.bin / peer.launcher[0]), *peer.launcher[1:]]
         try:
             done = subprocess.run(
                 [*launcher, *map(str, words)],
-                env=environment,
+                env=self.environment.variables(),
                 capture_output=True,
                 text=True,
                 timeout=limit_s + GRACE_S,
                 check=False,
-                cwd=self.bin.parent,
+                cwd=self.environment.home,
             )
             cell.attempts.append(json.loads(done.stdout.splitlines()[-1]))
         except subprocess.TimeoutExpired:
@@ -214,11 +193,9 @@ def table(cells: dict[tuple[str, str], Cell]) -> str:
 
 def described(bench: Bench, repeats: int, limit_s: float) -> str:
     """Say what was run, on what, and what each tool was given."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     command = f"python stress/bench_peers.py --repeats {repeats} --limit {limit_s:g}"
-    machine = f"{cores} cores ({platform.machine()}), Python {platform.python_version()}"
     lines = [
-        f"Measured with `{command}` on {machine}; a correct store was tried once.",
+        f"Measured with `{command}` on {machine()}; a correct store was tried once.",
         f"Versions: {bench.versions()}.",
         "",
         "| Tool | What it was given |",
@@ -230,13 +207,6 @@ def described(bench: Bench, repeats: int, limit_s: float) -> str:
         *(f"| {bug.name} | {bug.what} |" for bug in BUGS.values()),
     ]
     return "\n".join(lines)
-
-
-def write(path: Path, text: str) -> None:
-    """Put a text between the marks of a document."""
-    before, _, rest = path.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 def wrong(cells: dict[tuple[str, str], Cell]) -> list[str]:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from broken_claims import CLAIMS
 from bugs import BUGS, Bug
 
 from onewinner.clock import monotonic_ns
@@ -66,7 +67,7 @@ def place() -> Iterator[Path]:
 
 def attempt(hunt: Callable[[Bug, Limit, Path], Found]) -> None:
     """Let a tool hunt for the bug of the command line, and print what came of it."""
-    bug, limit_s = BUGS[sys.argv[1]], float(sys.argv[2])
+    bug, limit_s = {**BUGS, **CLAIMS}[sys.argv[1]], float(sys.argv[2])
     with place() as home:
         started = monotonic_ns()
         found = hunt(bug, Limit(started + int(limit_s * 1e9)), home)
