@@ -63,7 +63,7 @@ class TestRightStore:
                 {"claims with a failed call": 5, "answered with an error": 5, "rivals let in": 1},
             ),
             ("full-disk", {"claims failed by storage": 5, "rivals let in": 2}),
-            ("files", {"files and directories": 1, "calls beside a damaged row": 12}),
+            ("files", {"files and directories": 1, "calls beside a damaged row": 14}),
         ],
     )
     def test_it_passes_and_the_evidence_is_counted(
@@ -103,6 +103,8 @@ class TestMutants:
             ("error-is-false", "full-disk", "ERR-5", "'v') -> False"),
             ("loses-its-lock-on-an-error", "full-disk", "ERR-6", "'r') -> True"),
             ("damaged-row-poisons-its-neighbours", "files", "ERR-7", "lookup('a') raised CORRUPT"),
+            ("damaged-row-is-consumed", "files", "ERR-7", "delete('bad') -> False"),
+            ("corrupt-names-no-operation", "files", "ERR-1", "lookup('bad') raised CORRUPT"),
         ],
     )
     def test_each_is_flagged_by_the_clause_that_it_names(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from onewinner.contract import ABSENT, StoreError
 from onewinner.mutants.registry import mutant
+from onewinner.stores import input as rules
 from onewinner.stores.sqlite import SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
 
@@ -168,3 +169,29 @@ class DamagedRowCannotBeDeleted(SqliteStore):
     def delete(self, key: str) -> bool:
         """Consume, and say whether something was there."""
         return self.consume(key) is not ABSENT
+
+
+@mutant("ERR-7", shows="faults")
+class DamagedRowIsConsumed(SqliteStore):
+    """Whoever consumes a damaged row is told so, and the row is gone: nobody can mend it."""
+
+    def consume(self, key: str) -> Json | Absent:
+        """Remove the row for good, and then look what it holds."""
+        name = self._key(key, "consume")
+        with self._transaction("consume", key=name) as run:
+            found = run(self.CONSUME).fetchall()
+        return rules.value_of(found[0][0], "consume", name) if found else ABSENT
+
+
+@mutant("ERR-1", shows="faults")
+class CorruptNamesNoOperation(SqliteStore):
+    """The error of a damaged row says `decode`: alarms by operation never go off."""
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Look, and name what failed inside instead of what was called."""
+        try:
+            return super().lookup(key)
+        except StoreError as error:
+            if error.code != "CORRUPT":
+                raise
+            raise StoreError(code="CORRUPT", operation="decode", message=error.message) from error

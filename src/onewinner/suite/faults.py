@@ -153,7 +153,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "forks": Fault(("DUR-8",), _forks, holds=False),
     "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
     "failed-system-calls": Fault(("ERR-5", "ERR-6", "DEL-1"), _failed_calls),
-    "files": Fault(("DUR-9", "ERR-7"), _files, holds=False),
+    "files": Fault(("DUR-9", "ERR-7", "ERR-1"), _files, holds=False),
 }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.contract import Entry
+from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import call_in_child
+from onewinner.suite.answers import Raised, names_its_operation
 from onewinner.worker import files
 from onewinner.worker.journal import FAIL, OK
 
@@ -22,8 +24,10 @@ def run_files(ask: Ask, tally: Tally) -> None:
     ask.home.mkdir()
     if ask.applies("DUR-9"):
         _modes(ask, tally)
-    if ask.applies("ERR-7"):
+    if CLAUSES["ERR-7"].missing(ask.capabilities) is None:
         _damage(ask, tally)
+    else:
+        tally.left_out["ERR-1"] = "no row is damaged; the cases judge the errors of input"
 
 
 def _made(ask: Ask, name: str, function: Any, *args: Any) -> Any:
@@ -61,22 +65,38 @@ def _modes(ask: Ask, tally: Tally) -> None:
 
 
 def _damage(ask: Ask, tally: Tally) -> None:
-    listed = "entries" in ask.capabilities.operations
-    told: list[Answered] = _made(ask, "damage", files.damaged, listed)
+    told: list[Answered] = _made(ask, "damage", files.damaged, ask.capabilities.operations)
     tally.count("calls beside a damaged row", len(told))
-    expected = _expected(listed)
+    expected = _expected(ask.capabilities.operations)
+    happened = ("the stored value of 'bad' is made unreadable", *map(_text, told))
     for (what, fits), answered in zip(expected, told, strict=True):
         if not fits(answered):
             tally.blame(
                 "ERR-7",
                 f"beside a damaged row, {_text(answered)}; the contract has {what}",
-                ("the stored value of 'bad' is made unreadable", *map(_text, told)),
+                happened,
                 "a damaged value is told to whoever reads it, and is nothing to anybody else",
             )
-            return
+            break
+    _names(told, happened, tally)
 
 
-def _expected(listed: bool) -> list[tuple[str, Any]]:
+def _names(told: list[Answered], happened: tuple[str, ...], tally: Tally) -> None:
+    """Hold each error to the operation that it was raised by."""
+    errors = [each for each in told if each.kind == FAIL]
+    wrong = [each for each in errors if not names_its_operation(each.f, Raised(*each.answer))]
+    if not errors:
+        tally.lacking["ERR-1"] = "no call beside a damaged row raised an error of the contract"
+    if wrong:
+        tally.blame(
+            "ERR-1",
+            f"{_text(wrong[0])} and named the operation {wrong[0].answer[1]!r}",
+            happened,
+            "an error names the operation that was called, also where a value is damaged",
+        )
+
+
+def _expected(operations: frozenset[str]) -> list[tuple[str, Any]]:
     """Answer, in the order of the calls, what each must come to: in words, and as a test."""
 
     def value(wanted: Any) -> tuple[str, Any]:
@@ -85,13 +105,19 @@ def _expected(listed: bool) -> list[tuple[str, Any]]:
     def keys(*wanted: str) -> tuple[str, Any]:
         return f"the keys {wanted}", lambda each: each.kind == OK and _keys(each) == list(wanted)
 
-    corrupt = ("CORRUPT", lambda each: each.kind == FAIL and each.answer[0] == "CORRUPT")
-    lookups = [corrupt, value(["a"]), value(["c"]), value(["other"])]
-    claims = [value(False), value(True), value(["d"])]
+    corrupt = ("CORRUPT", _is_corrupt)
+    either = ("CORRUPT or a list", lambda each: each.kind == OK or _is_corrupt(each))
+    looks = [corrupt, value(["a"]), value(["c"]), value(["other"])]
+    looks += [value(False), value(True), value(["d"])]
+    looks += [corrupt] * ("consume" in operations)
     after = [value(True), value(True), value(["new"])]
-    if not listed:
-        return [*lookups, *claims, *after]
-    return [*lookups, *claims, keys("bad"), *after, keys("a", "bad", "c", "d")]
+    if "entries" not in operations:
+        return [*looks, *after]
+    return [*looks, keys("bad"), either, *after, keys("a", "bad", "c", "d")]
+
+
+def _is_corrupt(answered: Answered) -> bool:
+    return answered.kind == FAIL and answered.answer[0] == "CORRUPT"
 
 
 def _keys(answered: Answered) -> list[str]:

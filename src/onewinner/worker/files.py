@@ -54,7 +54,7 @@ def modes(_send: Callable[[object], None], target: Target, location: str) -> lis
 
 
 def damaged(
-    _send: Callable[[object], None], target: Target, location: str, listed: bool
+    _send: Callable[[object], None], target: Target, location: str, operations: frozenset[str]
 ) -> list[Answered]:
     """Damage the value of one row of three, and answer what calls come to, in order."""
     backend: Any = target.connect(location, SystemClock())
@@ -81,12 +81,15 @@ def damaged(
     call(store, "register_if_absent", "a", "late")
     call(store, "register_if_absent", "d", ["d"])
     call(store, "lookup", "d")
-    if listed:
+    if "consume" in operations:
+        call(store, "consume", "bad")
+    if "entries" in operations:
         call(other, "entries")
+        call(store, "entries")
     call(store, "delete", "bad")
     call(store, "register_if_absent", "bad", ["new"])
     call(store, "lookup", "bad")
-    if listed:
+    if "entries" in operations:
         call(store, "entries")
     backend.close()
     return told
