@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 
 import pytest
 
 from onewinner.adapters.targets import Target
-from onewinner.contract import ABSENT, Entry, InvalidInput, StoreError
+from onewinner.contract import ABSENT, NEWER, Capabilities, Entry, InvalidInput, StoreError
 from onewinner.model import Call, Count, Listing, Refused, Row, Value
-from onewinner.stores import memory
+from onewinner.stores import memory, sqlite
 from onewinner.suite.answers import (
     Broken,
     Raised,
@@ -21,8 +22,11 @@ from onewinner.suite.answers import (
 )
 from onewinner.suite.cases import CASES, run_case
 from onewinner.suite.diagnosis import blame, violation
-from onewinner.suite.session import Divergence, new_session
+from onewinner.suite.divergence import Divergence, Undecided
+from onewinner.suite.session import new_session
 from onewinner.suite.tree import Status
+
+WHOLE = Capabilities(virtual_clock=True)
 
 
 class Deaf:
@@ -257,3 +261,67 @@ def test_wrongly_named_operation_breaks_err_1(tmp_path, capabilities):
 def test_call_is_a_value():
     """Calls can be hashed and compared."""
     assert hash(Call(f="lookup", key="k")) == hash(Call(f="lookup", key="k"))
+
+
+class OtherTies(sqlite.SqliteStore):
+    """At the plugin's cap, of the rows of one age the last goes and not the first."""
+
+    EVICT_FROM_PLUGIN = sqlite.SqliteStore.EVICT_FROM_PLUGIN.replace(
+        "created_at, key, namespace", "created_at, key DESC, namespace DESC"
+    )
+
+
+class YoungestGoes(sqlite.SqliteStore):
+    """At the plugin's cap the youngest row goes, which is wrong."""
+
+    EVICT_FROM_PLUGIN = sqlite.SqliteStore.EVICT_FROM_PLUGIN.replace(
+        "created_at, key", "created_at DESC, key"
+    )
+
+
+def evicting(cap, store=sqlite.SqliteStore):
+    """Answer a target with an evicting cap, and what it declares."""
+    kind = type("Evicting", (sqlite.SqliteBackend,), {"store": store})
+    profile = dataclasses.replace(NEWER, plugin_row_cap=cap)
+
+    def connect(location, *, clock):
+        return kind(location, clock=clock, profile=profile)
+
+    declared = dataclasses.replace(WHOLE, plugin_row_cap=cap, profile=profile)
+    return Target("evicting", given=connect), declared
+
+
+class TestWhatTheContractLeavesOpen:
+    @pytest.mark.parametrize("store", [sqlite.SqliteStore, OtherTies])
+    @pytest.mark.parametrize(
+        "name", ["near_equal_places_are_rows_of_their_own", "clear_spares_every_other_place"]
+    )
+    def test_whoever_goes_of_one_age_is_right(self, tmp_path, name, store):
+        """Rows of one age may be let go in any order: no store is accused of its own."""
+        target, declared = evicting(8, store)
+        (result,) = run_case(CASES[name], target, declared, str(tmp_path))
+        assert result.status < Status.FAIL, result.reason
+
+    def test_whoever_lets_the_youngest_go_is_wrong(self, tmp_path):
+        """An older row that is still there, while a younger one went, is a divergence."""
+        target, declared = evicting(2, YoungestGoes)
+        session = new_session(target, declared, str(tmp_path))
+        space = session.open(max_entries=9)
+        for key in "abc":
+            space.claim(key, 1)
+            session.tick()
+        with pytest.raises(Divergence):
+            space.observe("a", "b", "c")
+        session.close()
+
+    def test_more_explanations_than_are_kept_accuse_nobody(self, tmp_path):
+        """Where some of many explanations were dropped, what no other explains is open."""
+        target, declared = evicting(100, OtherTies)
+        session = new_session(target, declared, str(tmp_path))
+        space = session.open(max_entries=200)
+        session.fill(space, 100)
+        session.tick()
+        space.claim("one over", 1)
+        with pytest.raises(Undecided):
+            space.observe("fill000099")
+        session.close()

@@ -14,7 +14,8 @@ from onewinner.suite.tree import Violation
 if TYPE_CHECKING:
     from onewinner.model import Row, Space
     from onewinner.suite.answers import Observed
-    from onewinner.suite.session import Divergence, Session
+    from onewinner.suite.divergence import Divergence
+    from onewinner.suite.session import Session
 
 _ROWS_MOST = 30
 _OF_INPUT = ("INVALID_INPUT", "LIMIT_EXCEEDED")

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from hypothesis import event
+from hypothesis import event, reject
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -26,8 +26,9 @@ from onewinner.contract.clauses import missing_need
 from onewinner.strategies import programs
 from onewinner.suite.answers import Raised
 from onewinner.suite.diagnosis import blame, violation
+from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.exercise import marks
-from onewinner.suite.session import Divergence, Session, new_session
+from onewinner.suite.session import Session, new_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,6 +305,8 @@ class StoreMachine(RuleBasedStateMachine):
         except Divergence as divergence:
             self.campaign.keep(session, divergence)
             raise
+        except Undecided:
+            reject()  # what else the program did is right, as far as anybody can tell
         except Exception as error:
             self.campaign.mistake = error  # the kit's own: Hypothesis must not hide it
             raise

@@ -73,8 +73,8 @@ def _run_batch(campaign: Campaign, seed: int) -> None:
     import hypothesis
     from hypothesis.stateful import run_state_machine_as_test
 
+    from onewinner.suite.divergence import Divergence
     from onewinner.suite.machine import machine_for
-    from onewinner.suite.session import Divergence
 
     enough = campaign.programs + (_PROGRAMS_MIN if campaign.programs < _PROGRAMS_MIN else _BATCH)
     settings = hypothesis.settings(

@@ -18,7 +18,6 @@ from onewinner.model import (
     Refused,
     Rules,
     State,
-    describe_answer,
     describe_call,
     outcomes,
 )
@@ -32,6 +31,7 @@ from onewinner.suite.answers import (
     names_its_operation,
     observe,
 )
+from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.handle import Handle
 from onewinner.suite.script import Step, assertion, program, tolerant
 
@@ -47,37 +47,7 @@ LONG_MS: Final = 3_600_000
 _TICK_S: Final = 0.002
 _REAL_SHORT_MS: Final = 40
 _REAL_MARGIN_MS: Final = 60
-
-
-class Divergence(Exception):  # noqa: N818 - it is what the store did, not an error of the kit
-    """The store answered what the contract does not allow.
-
-    `before` is the model's state in which the call was made, `expected` all that was allowed.
-    `clause` is set where the program says which clause it is about, else None.
-    """
-
-    def __init__(
-        self,
-        *,
-        call: Call,
-        expected: tuple[Answer, ...],
-        observed: Observed,
-        before: State,
-        now: int,
-        clause: str | None,
-    ) -> None:
-        self.call = call
-        self.expected = expected
-        self.observed = observed
-        self.before = before
-        self.now = now
-        self.clause = clause
-        super().__init__(f"{describe_call(call)} {describe_observed(observed)}, {self.due}")
-
-    @property
-    def due(self) -> str:
-        """What the contract would have had, in words."""
-        return "where the contract has " + " or ".join(map(describe_answer, self.expected))
+_STATES_MAX: Final = 64
 
 
 @dataclass(slots=True)
@@ -86,7 +56,8 @@ class Session:
 
     `subject` is the clause that the program is about, `clause` the same from `judge` on. `tag` is
     put behind every plugin's id where many programs share one location. `was_at_cap` says that an
-    insert was refused because its plugin was full.
+    insert was refused because its plugin was full. `state` is the usual one of those that explain
+    what was answered.
     """
 
     target: Target
@@ -106,6 +77,8 @@ class Session:
     _backends: list[Backend] = field(default_factory=list)
     _rules: Rules = field(init=False)
     _clock: ManualClock | None = field(init=False)
+    _others: list[State] = field(default_factory=list)
+    _narrowed: bool = False
     _times: dict[tuple[str, str, str, int], tuple[int, int | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -286,16 +259,28 @@ class Session:
         return seen, raw
 
     def judge_seen(self, call: Call, seen: Observed, *, on: str, assign: str = "") -> None:
-        """Hold what was seen of a call against the model, and move the model on."""
+        """Hold what was seen of a call against the model, and move the model on.
+
+        Raises Undecided where nothing explains it and some explanations were not kept.
+        """
         statement, before = f"{on}.{describe_call(call)}", self.state
-        possible = outcomes(self._rules, before, call, self.now)
+        possible = [
+            outcome
+            for state in (before, *self._others)
+            for outcome in outcomes(self._rules, state, call, self.now)
+        ]
         agreeing = [after for answer, after in possible if self._agrees(answer, seen)]
-        expected = tuple(answer for answer, _ in possible)
+        expected = tuple(dict.fromkeys(answer for answer, _ in possible))
+        if not agreeing and self._narrowed:
+            raise Undecided(
+                f"{statement} {describe_observed(seen)}, which may be right: what came before has "
+                f"more than {_STATES_MAX} explanations"
+            )
         misnamed = isinstance(seen, Raised) and not names_its_operation(call.f, seen)
         if not agreeing or misnamed or not self._times_kept(call, seen):
             clause = "ERR-1" if agreeing and misnamed else self.clause
             raise self._diverged(call, expected, seen, before, clause, statement)
-        self.state = agreeing[0]
+        self._keep(agreeing)
         self.was_at_cap |= any(isinstance(a, Refused) and a.rule == "CAP-1" for a in expected)
         self._remember_evicted(before, call)
         code = f"{assign} = {statement}" if assign else statement
@@ -303,6 +288,16 @@ class Session:
         self.steps.append(Step(code, describe_observed(seen), self.now))
         if self.on_step is not None:
             self.on_step(before, call, seen)
+
+    def _keep(self, agreeing: list[State]) -> None:
+        """Go on with all states that explain what was seen, up to a number that can be kept.
+
+        There are several only where the store chose among rows of one age that it let go (CAP-1).
+        """
+        if len(agreeing) > 1:
+            agreeing = list(dict.fromkeys(agreeing))
+        self._narrowed = self._narrowed or len(agreeing) > _STATES_MAX
+        self.state, self._others = agreeing[0], agreeing[1:_STATES_MAX]
 
     def _remember_evicted(self, before: State, call: Call) -> None:
         """Keep in mind which rows an insert pushed out: a wrong answer about them has a cause."""

@@ -11,7 +11,8 @@ from onewinner.adapters.targets import TargetError
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES, missing_need
 from onewinner.suite.diagnosis import blame, violation
-from onewinner.suite.session import Divergence, Session, new_session
+from onewinner.suite.divergence import Divergence, Undecided
+from onewinner.suite.session import Session, new_session
 from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def run_case(
         return _broken(case, session, divergence, started)
     except TargetError as error:
         return [_error(case, str(error), started)]
-    except Inconclusive as reason:
+    except (Inconclusive, Undecided) as reason:
         return [_untested(case, str(reason), started)]
     return [
         CheckResult(
