@@ -47,7 +47,7 @@ LONG_MS: Final = 3_600_000
 _TICK_S: Final = 0.002
 _REAL_SHORT_MS: Final = 40
 _REAL_MARGIN_MS: Final = 60
-_STATES_MAX: Final = 64
+_STATES_MAX: Final = 8
 
 
 @dataclass(slots=True)
@@ -290,14 +290,15 @@ class Session:
             self.on_step(before, call, seen)
 
     def _keep(self, agreeing: list[State]) -> None:
-        """Go on with all states that explain what was seen, up to a number that can be kept.
+        """Go on with all states that explain what was seen; where they are too many, with one.
 
         There are several only where the store chose among rows of one age that it let go (CAP-1).
         """
+        self.state, self._others = agreeing[0], []
         if len(agreeing) > 1:
-            agreeing = list(dict.fromkeys(agreeing))
-        self._narrowed = self._narrowed or len(agreeing) > _STATES_MAX
-        self.state, self._others = agreeing[0], agreeing[1:_STATES_MAX]
+            _, *others = dict.fromkeys(agreeing)
+            self._narrowed = self._narrowed or len(others) >= _STATES_MAX
+            self._others = [] if self._narrowed else others
 
     def _remember_evicted(self, before: State, call: Call) -> None:
         """Keep in mind which rows an insert pushed out: a wrong answer about them has a cause."""
