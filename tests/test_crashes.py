@@ -104,6 +104,8 @@ class TestMutants:
             ("loses-its-lock-on-an-error", "full-disk", "ERR-6", "'r') -> True"),
             ("damaged-row-poisons-its-neighbours", "files", "ERR-7", "lookup('a') raised CORRUPT"),
             ("damaged-row-is-consumed", "files", "ERR-7", "delete('bad') -> False"),
+            ("storage-errors-go-bare", "files", "ERR-1", "register_if_absent('j') raised"),
+            ("write-errors-name-no-operation", "files", "ERR-1", "raised WRITE_FAILED"),
             ("corrupt-names-no-operation", "files", "ERR-1", "lookup('bad') raised CORRUPT"),
         ],
     )

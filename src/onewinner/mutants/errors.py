@@ -184,6 +184,31 @@ class DamagedRowIsConsumed(SqliteStore):
 
 
 @mutant("ERR-1", shows="faults")
+class StorageErrorsGoBare(SqliteStore):
+    """The driver's own exception comes through, which no caller of the contract catches."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Claim, and let through what went wrong inside."""
+        try:
+            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+        except StoreError as error:
+            raise error.__cause__ or error from None
+
+
+@mutant("ERR-1", shows="faults")
+class WriteErrorsNameNoOperation(SqliteFile):
+    """Whatever could not be written, the error says `transaction`: nobody knows what failed."""
+
+    @contextmanager
+    def transaction(
+        self, operation: str, code: str = "WRITE_FAILED"
+    ) -> Iterator[sqlite3.Connection]:
+        """Name the step inside, and not the operation."""
+        with super().transaction(f"{operation} transaction", code) as connection:
+            yield connection
+
+
+@mutant("ERR-1", shows="faults")
 class CorruptNamesNoOperation(SqliteStore):
     """The error of a damaged row says `decode`: alarms by operation never go off."""
 

@@ -1,4 +1,4 @@
-"""The check of files: they are for their owner alone, and a damaged value harms no other row."""
+"""The check of files: whom they are for, what a damaged value harms, and how errors are told."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.contract import Entry
 from onewinner.contract.clauses import CLAUSES
+from onewinner.contract.errors import CODES
 from onewinner.runner import call_in_child
 from onewinner.suite.answers import Raised, names_its_operation
 from onewinner.worker import files
-from onewinner.worker.journal import FAIL, OK
+from onewinner.worker.journal import FAIL, INFO, OK
 
 if TYPE_CHECKING:
     from onewinner.suite.faults import Ask, Tally
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 
 _SILENCE_S: Final = 60.0
 _OTHERS: Final = 0o077
+_ERRORS_NAME: Final = "an error names its code and the operation that was called, of storage too"
 
 
 def run_files(ask: Ask, tally: Tally) -> None:
-    """Look at modes where they are declared, and damage a row where the store lets the kit."""
+    """Look at modes, damage a row, and let writes fail: each where the store lets the kit."""
     ask.home.mkdir()
     if ask.applies("DUR-9"):
         _modes(ask, tally)
     if CLAUSES["ERR-7"].missing(ask.capabilities) is None:
         _damage(ask, tally)
-    else:
-        tally.left_out["ERR-1"] = "no row is damaged; the cases judge the errors of input"
+    if ask.applies("ERR-1") and ask.target.location is None:
+        _failing(ask, tally)
+    if not tally.number("errors of storage"):
+        tally.left_out["ERR-1"] = "no error of storage was seen; the cases judge those of input"
 
 
 def _made(ask: Ask, name: str, function: Any, *args: Any) -> Any:
@@ -81,19 +85,27 @@ def _damage(ask: Ask, tally: Tally) -> None:
     _names(told, happened, tally)
 
 
+def _failing(ask: Ask, tally: Tally) -> None:
+    """Look how errors of storage are told, where the store's files are in reach."""
+    told: list[Answered] = _made(ask, "failing", files.failing, ask.capabilities.operations)
+    tally.count("writes failed by storage", sum(each.kind != OK for each in told))
+    happened = ("every write of the process to a file fails", *map(_text, told))
+    bare = [each for each in told if each.kind == INFO]
+    if bare:
+        tally.blame("ERR-1", f"{_text(bare[0])}, which is no StoreError", happened, _ERRORS_NAME)
+    _names(told, happened, tally)
+
+
 def _names(told: list[Answered], happened: tuple[str, ...], tally: Tally) -> None:
-    """Hold each error to the operation that it was raised by."""
-    errors = [each for each in told if each.kind == FAIL]
-    wrong = [each for each in errors if not names_its_operation(each.f, Raised(*each.answer))]
-    if not errors:
-        tally.lacking["ERR-1"] = "no call beside a damaged row raised an error of the contract"
-    if wrong:
-        tally.blame(
-            "ERR-1",
-            f"{_text(wrong[0])} and named the operation {wrong[0].answer[1]!r}",
-            happened,
-            "an error names the operation that was called, also where a value is damaged",
-        )
+    """Hold each error to the operation that raised it, and to the codes of the contract."""
+    for each in told:
+        if each.kind != FAIL:
+            continue
+        tally.count("errors of storage")
+        code, operation, _ = each.answer
+        if code not in CODES or not names_its_operation(each.f, Raised(*each.answer)):
+            summary = f"{_text(each)} and named the operation {operation!r}"
+            tally.blame("ERR-1", summary, happened, _ERRORS_NAME)
 
 
 def _expected(operations: frozenset[str]) -> list[tuple[str, Any]]:

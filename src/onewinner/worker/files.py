@@ -1,17 +1,21 @@
-"""Looks at what a store does with its files: whom they are for, and what a damaged value harms."""
+"""Looks at what a store does with its files: whom they are for, and what their failures come to."""
 
 from __future__ import annotations
 
 import os
+import resource
 import stat
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from onewinner.clock import SystemClock, wall_ns
+from onewinner.contract import StoreError
+from onewinner.worker.journal import FAIL
 from onewinner.worker.recorder import failure, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from onewinner.adapters.targets import Target
 
@@ -93,3 +97,41 @@ def damaged(
         call(store, "entries")
     backend.close()
     return told
+
+
+def failing(
+    _send: Callable[[object], None], target: Target, location: str, operations: frozenset[str]
+) -> list[Answered]:
+    """Let each write of this process to a file fail, and answer what the writing calls come to.
+
+    Every `StoreError` is told as FAIL, whatever may be concluded from it.
+    """
+    store: Any = target.connect(location, SystemClock()).open("full", "n", max_entries=_ROOMY)
+    store.register_if_absent("k", "v")
+    told = []
+
+    def call(f: str, *arguments: Any) -> None:
+        try:
+            made = plain(f, getattr(store, f)(*arguments))
+        except StoreError as error:
+            made = FAIL, (error.code, error.operation, error.message)
+        except Exception as error:
+            made = failure(error)
+        told.append(Answered(f, arguments[0] if arguments else None, *made))
+
+    writes = {"register": ("k", "w"), "register_if_absent": ("j", "v")}
+    with _no_room():
+        for f in ("register", "register_if_absent", "consume", "delete", "clear"):
+            if f in operations:
+                call(f, *writes.get(f, () if f == "clear" else ("k",)))
+    return told
+
+
+@contextmanager
+def _no_room() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
