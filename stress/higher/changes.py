@@ -20,7 +20,7 @@ Change: TypeAlias = tuple[str, ast.AST]
 
 SQL: Final = re.compile(
     r"\b(SELECT|UPDATE|DELETE|INSERT|CREATE|BEGIN|COMMIT|ROLLBACK|PRAGMA|AND|OR|WHERE|LIMIT"
-    r"|NULL|ORDER BY)\b|= :"
+    r"|NULL|ORDER BY|RETURNING)\b|= :"
 )
 _TERM: Final = r"[\w.:]+ (?:<=|<>|=|<|>) (?:\w+\.|:)?\w+(?!\w*\()"
 
