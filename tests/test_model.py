@@ -105,6 +105,22 @@ def test_fresh_row_survives_a_clock_that_went_back():
     assert world.keys() == ["b"]
 
 
+def test_two_expired_rows_make_room_for_one():
+    """With more room than the insert needs nobody goes: all live rows stay."""
+    world = World(max_entries=4)
+    for key, ttl in (("a", None), ("b", None), ("c", 5), ("d", 5)):
+        world.call("register", key, 1, ttl)
+    world.now += 5
+    world.call("register", "new", 1)
+    assert world.keys() == ["a", "b", "new"]
+
+
+def test_no_cap_is_no_limit():
+    """A profile without a cap lets a plugin hold whatever its namespaces hold."""
+    world = World(Rules(limits=Profile(plugin_row_cap=None)), max_entries=5)
+    assert world.call("register_if_absent", "k", 1) is True
+
+
 def test_expired_rows_take_no_place():
     """An expired row is not counted: the live one stays."""
     world = World(max_entries=2)

@@ -249,6 +249,20 @@ class RejectNewRefusesUpdates(SqliteBackend):
         super().__init__(location, clock=clock, profile=profile)
 
 
+class _CountsTheDead(SqliteStore):
+    PRUNE: ClassVar[str] = f"DELETE FROM rows WHERE {ROW} AND expires_at <= :now"
+
+
+@mutant("EVICT-8", "CAP-3")
+class RejectNewCountsExpiredRows(SqliteBackend):
+    """A namespace that once was full stays so: rows that are long over keep every new key out."""
+
+    store: ClassVar[type[SqliteStore]] = _CountsTheDead
+
+    def __init__(self, location: str, *, clock: Clock, profile: Profile = REJECT_NEW) -> None:
+        super().__init__(location, clock=clock, profile=profile)
+
+
 class _ChoosesVictim(MemoryStore):
     def _doomed(self, data: Data, space: Space, row: Row) -> list[tuple[Space, Row]]:
         return [

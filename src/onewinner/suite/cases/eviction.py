@@ -155,7 +155,7 @@ def reclaim_in_a_full_namespace_evicts_nobody(s: Session) -> None:
 
 @case("EVICT-8", "register")
 def full_namespace_rejects_new_keys(s: Session) -> None:
-    """At `maxEntries` a new key is refused; updates, refused claims and expiry go on as ever."""
+    """At `maxEntries` a new key is refused; updates, refused claims and removals go on as ever."""
     space = s.open(max_entries=2)
     space.claim("a", 1)
     space.claim("b", 1)
@@ -170,6 +170,19 @@ def full_namespace_rejects_new_keys(s: Session) -> None:
         space.delete("a")
         space.claim("c", 1)
         space.observe("a", "b", "c")
+
+
+@case("EVICT-8", "register", "ttl")
+def expired_rows_leave_room_where_new_keys_are_rejected(s: Session) -> None:
+    """A namespace is full of live rows only: a new key takes the place of one that expired."""
+    space = s.open(max_entries=3)
+    space.claim("live", 1)
+    s.plant(space, "gone", "gone too")
+    s.judge()
+    space.claim("new", 1)
+    space.register("newer", 1)
+    space.claim("one too many", 1)
+    space.observe("live", "gone", "gone too", "new", "newer", "one too many")
 
 
 @case("EVICT-5", "consume", "delete")
