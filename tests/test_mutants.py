@@ -396,6 +396,8 @@ OTHER_PROFILE = {
     "reject-new-refuses-duplicates",
     "reject-new-counts-expired-rows",
     "reject-new-refuses-updates",
+    "cap-sheds-youngest",
+    "cap-sheds-from-own-namespace",
 }
 
 SEEN_IN: dict[Callable[[Scene], None], str] = {

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from onewinner.contract import LimitExceeded
+from onewinner.contract import NEWER, LimitExceeded
 from onewinner.mutants.registry import changed, mutant
-from onewinner.stores.sqlite import ROW, SPACE, SqliteStore
+from onewinner.stores.sqlite import ROW, SPACE, SqliteBackend, SqliteStore
 
 if TYPE_CHECKING:
-    from onewinner.contract import Json
+    from onewinner.clock import Clock
+    from onewinner.contract import Json, Profile
     from onewinner.stores.sqlite import Run
+
+EVICTING: Final = dataclasses.replace(NEWER, plugin_row_cap=40)
 
 
 @mutant("CAP-3", seen="openclaw#125910: a namespace full of expired rows refuses every later claim")
@@ -159,3 +163,35 @@ class CapRefusalIsForGood(SqliteStore):
         except LimitExceeded:
             self.full = True
             raise
+
+
+class _ShedsYoungest(SqliteStore):
+    EVICT_FROM_PLUGIN: ClassVar[str] = changed(
+        SqliteStore.EVICT_FROM_PLUGIN, "ORDER BY created_at", "ORDER BY created_at DESC"
+    )
+
+
+@mutant("CAP-1")
+class CapShedsYoungest(SqliteBackend):
+    """A plugin at its cap loses what it claimed last, and keeps what it needs no more."""
+
+    store: ClassVar[type[SqliteStore]] = _ShedsYoungest
+
+    def __init__(self, location: str, *, clock: Clock, profile: Profile = EVICTING) -> None:
+        super().__init__(location, clock=clock, profile=profile)
+
+
+class _ShedsItsOwn(SqliteStore):
+    EVICT_FROM_PLUGIN: ClassVar[str] = changed(
+        SqliteStore.EVICT_FROM_PLUGIN, "plugin = :plugin AND NOT", f"{SPACE} AND NOT"
+    )
+
+
+@mutant("CAP-1")
+class CapShedsFromOwnNamespace(SqliteBackend):
+    """Whoever claims at the cap pays for it: idle namespaces keep the plugin's oldest rows."""
+
+    store: ClassVar[type[SqliteStore]] = _ShedsItsOwn
+
+    def __init__(self, location: str, *, clock: Clock, profile: Profile = EVICTING) -> None:
+        super().__init__(location, clock=clock, profile=profile)

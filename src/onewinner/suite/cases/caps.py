@@ -46,6 +46,25 @@ def insert_over_the_cap(s: Session) -> None:
     third.observe("over3")
 
 
+@case("CAP-1", "register", "lookup")
+def oldest_rows_of_the_plugin_are_at_stake_at_the_cap(s: Session) -> None:
+    """At the cap an insert is refused, or the plugin's oldest row goes, whatever its namespace."""
+    cap = _cap(s)
+    first = s.open(namespace="first", max_entries=2 * cap)
+    second = s.open(namespace="second", max_entries=2 * cap)
+    for space, key in ((second, "a"), (first, "z"), (second, "m")):
+        space.claim(key, 1)
+        s.tick()
+    s.fill(s.open(namespace="bulk", max_entries=2 * cap), cap - 3)
+    s.tick()
+    s.judge()
+    for number in range(3):
+        first.claim(f"over{number}", 1)
+        first.observe("z", "over0", "over1", "over2")
+        second.observe("a", "m")
+        s.tick()
+
+
 @case("CAP-2", "register", "lookup")
 def refusal_at_the_cap_changes_nothing(s: Session) -> None:
     """An insert that fails at the cap leaves every namespace of the plugin as it was."""
