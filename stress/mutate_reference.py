@@ -10,7 +10,7 @@ correct store, where the model's own tests fail, or where a mutant store passes.
     python stress/mutate_reference.py --full          # those too: do they still survive?
     python stress/mutate_reference.py -k EVICT        # some, by name
     python stress/mutate_reference.py --sample 100    # some, at random
-    python stress/mutate_reference.py --smoke         # a few, for CI
+    python stress/mutate_reference.py --smoke         # nine that cases see, for CI
 
 Exit 1 where a mutation survives that `higher/survivors.toml` does not explain, where one that it
 explains is seen (with --full), or where it explains one that does not exist.
@@ -33,14 +33,27 @@ from higher.trials import Trial, Workshop
 from onewinner.clock import monotonic_ns
 from onewinner.suite.processors import processors
 
-SMOKE: Final = 12
-SMOKE_SEED: Final = 7
+SMOKE: Final = (
+    "stores/sqlite.py LIVE: OR -> AND",
+    "stores/sqlite.py SqliteStore.PRUNE: <= -> <",
+    "stores/sqlite.py SqliteStore.REPLACE: created_at = :now,  -> ",
+    "stores/sqlite.py SqliteStore.EVICT: key <> :key -> 1",
+    "stores/sqlite.py SqliteStore.COUNT: sum( -> max(",
+    "stores/sqlite.py SqliteStore._insert: return True -> return None",
+    "stores/sqlite.py SqliteStore.clear: run(self.CLEAR) -> (dropped)",
+    "model/step.py _Moment.expires_at: self.now + ttl -> self.now - ttl",
+    "model/step.py _Moment.key: if self.rules.validates -> if not",
+)
+"""Mutations of each kind that cases see, for CI: the harness works, and sees what is there."""
 
 Judged = list[tuple[Mutation, Trial]]
 
 
 def chosen(options: argparse.Namespace, reasons: dict[str, Reason]) -> list[Mutation]:
     """Answer the mutations to try, in the order of the text."""
+    if options.smoke:
+        everything = [mutation for part in FILES for mutation in mutations(part)]
+        return [mutation for mutation in everything if mutation.name in SMOKE]
     found = [
         mutation
         for part in FILES
@@ -87,7 +100,7 @@ def score(part: str, results: Judged, reasons: dict[str, Reason]) -> str:
     left = [mutation for mutation, trial in own if not trial.killed]
     equivalent = sum(m.name in reasons and reasons[m.name].kind == "equivalent" for m in left)
     tried = len(own) - equivalent
-    share = 100 * sum(by.values()) / tried if tried else 100.0
+    share = 100 * sum(by.values()) / max(tried, 1)
     whom = ", ".join(f"{number} {name}" for name, number in by.most_common())
     return f"{part}: {sum(by.values())} of {tried} seen, {share:.1f} % (by {whom or 'nobody'})"
 
@@ -114,15 +127,12 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("-k", dest="select", default="", help="only those with this in the name")
     parser.add_argument("--part", choices=tuple(FILES), default="", help="only this part")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N of them")
-    parser.add_argument("--seed", type=int, default=SMOKE_SEED, help="which of them")
+    parser.add_argument("--seed", type=int, default=1, help="which of them")
     parser.add_argument("--full", action="store_true", help="also those that were reviewed")
     parser.add_argument("--cases-only", action="store_true", help="stores by cases alone")
-    parser.add_argument("--smoke", action="store_true", help=f"only {SMOKE} of them, for CI")
+    parser.add_argument("--smoke", action="store_true", help=f"only {len(SMOKE)}, for CI")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found")
-    options = parser.parse_args()
-    if options.smoke:
-        options.sample = SMOKE
-    return options
+    return parser.parse_args()
 
 
 def main() -> int:
@@ -130,6 +140,10 @@ def main() -> int:
     options = parsed()
     started, reasons = monotonic_ns(), reviewed()
     results = judged(chosen(options, reasons), options)
+    if not results:
+        sys.exit(
+            f"nothing to mutate: no mutation without a review has {options.select!r} in its name"
+        )
     for part in FILES:
         print(score(part, results, reasons))
     if options.json:

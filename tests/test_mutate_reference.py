@@ -94,6 +94,11 @@ def test_what_decides_nothing_is_left_alone():
     assert words == []
 
 
+def test_the_smoke_run_is_of_mutations_that_exist():
+    """CI tries each mutation that it names."""
+    assert set(mutate_reference.SMOKE) <= {mutation.name for mutation in ALL}
+
+
 def test_every_review_is_of_a_mutation_that_exists():
     """A line that is gone takes its review with it."""
     assert stale(reviewed(), ALL) == []
