@@ -355,3 +355,11 @@ def test_descriptions_speak_python():
     cycle.append(cycle)
     for value in ("x" * 500, [[[[[[[[[[0]]]]]]]]]], float("inf")):
         assert eval(as_code(value)) == value
+
+
+def test_a_part_that_comes_twice_is_written_as_one():
+    """The expression for a value that shares a part makes a value that shares it too."""
+    part = [1]
+    left, right = eval(as_code([part, part]))
+    assert left == part
+    assert left is right

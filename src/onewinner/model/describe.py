@@ -22,6 +22,8 @@ def as_code(value: Any) -> str:
             return f"float({str(value)!r})"
         case list() if value and value[0] is value:
             return "(lambda cycle: (cycle.append(cycle), cycle)[1])([])"
+        case [list() as part, other] if other is part:
+            return f"(lambda part: [part, part])({as_code(part)})"
         case list() if _nested(value) > 8:
             return f"__import__('functools').reduce(lambda v, _: [v], range({_nested(value)}), 0)"
         case list():

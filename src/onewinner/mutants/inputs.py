@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from onewinner.stores.sqlite import Run
 
 
+@mutant("INPUT-7", "CLAIM-1")
+class SharedPartIsACycle(SqliteStore):
+    """A walk for cycles that forgets nothing: two jobs with one list of tags cannot be claimed."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Refuse a value of which any part comes twice."""
+        if isinstance(value, list):
+            parts = [id(part) for part in value if isinstance(part, list | dict)]
+            if len(set(parts)) < len(parts):
+                raise InvalidInput(operation="register", message="value holds itself")
+        return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+
+
 @mutant("INPUT-5", "INPUT-4", "READ-1", "CLAIM-1")
 class KeyNotTrimmedInLookup(SqliteStore):
     """A key that came with a line feed is claimed and never found again."""

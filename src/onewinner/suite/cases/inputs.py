@@ -149,6 +149,16 @@ def values_must_be_json(s: Session) -> None:
     space.observe("k")
 
 
+@case("INPUT-7")
+def shared_parts_are_no_cycle(s: Session) -> None:
+    """A value that holds one part twice is a tree like any other, and is kept."""
+    space = s.open()
+    part = ["part"]
+    s.judge()
+    space.claim("k", [part, part])
+    space.observe("k")
+
+
 @case("INPUT-8")
 def nesting_is_limited(s: Session) -> None:
     """A value nested within the limit is kept; one that every count finds too deep is refused."""
