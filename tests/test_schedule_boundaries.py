@@ -297,7 +297,7 @@ class TestClientCalls:
         assert "at client calls" in str(found.evidence["swept"])
         if found.violation is not None:
             assert found.violation.happened[0] == (
-                "p0: register_if_absent('k', 'v') is held before `send request` (point 3 of 4)"
+                "p0: register_if_absent('k', 'v') is held before `take answer` (point 2 of 4)"
             )
 
     def test_both_ways_of_seeing_them_show_the_same_points(

@@ -16,7 +16,7 @@ from onewinner.schedule import crew as crews
 from onewinner.schedule.claimant import Point, Returned
 from onewinner.schedule.play import Segment
 from onewinner.schedule.scenarios import Scenario, scenarios
-from onewinner.schedule.sweep import shapes, spread
+from onewinner.schedule.sweep import shapes, spread, telling
 from onewinner.suite.engine import probe
 from onewinner.suite.orders import Judge
 from onewinner.suite.schedules import Sweeps, Swept, crew_for, swept
@@ -97,6 +97,17 @@ class TestShapes:
         """Any beginning is spread over the whole."""
         assert spread(8) == [8, 4, 2, 6, 1, 5, 3, 7]
         assert spread(0) == []
+
+    def test_telling(self) -> None:
+        """Between transactions first, in turns with the rest; without any the last point first."""
+
+        def of(*names: str) -> list[int]:
+            return telling([Point(name, 1) for name in names])
+
+        assert of("BEGIN", "SELECT", "COMMIT", "BEGIN", "INSERT", "COMMIT") == [4, 5, 2, 1, 6, 3]
+        assert of("a:1", "a:2", "a:3", "a:4", "a:5") == [5, 4, 2, 1, 3]
+        assert of("a:1") == [1]
+        assert of() == []
 
 
 class TestControl:

@@ -311,7 +311,8 @@ def telling(points: Sequence[Point]) -> list[int]:
 
     A store that makes one step of two is wrong between its transactions, where few points are.
     Inside of one a rival waits for its lock, or is told something wrong at any point. Held at its
-    first point a call has done nothing yet. Any beginning is spread over the whole.
+    first point a call has done nothing yet. Any beginning is spread over the whole. Without any
+    transaction the last point comes first: there all is done but for the answer.
     """
     between, inside = [], False
     for number, point in enumerate(points, 1):
@@ -320,6 +321,8 @@ def telling(points: Sequence[Point]) -> list[int]:
         word = point.name.partition(" ")[0].upper()
         inside = word not in _ENDS and (inside or word in _BEGINS)
     rest = [number for number in range(1, len(points) + 1) if number not in between]
+    if rest == [1]:
+        return [len(points), *spread(len(points) - 1)]
     told = [[part[at - 1] for at in spread(len(part))] for part in (between, rest)]
     return [number for pair in zip_longest(*told) for number in pair if number is not None]
 
