@@ -9,24 +9,24 @@ from __future__ import annotations
 from typing import Final
 
 EXPLAINED: Final[dict[str, str]] = {
-    "CLAIM-1": "Every case begins with claims that must be won, so whatever breaks that is met by "
-    "all families.",
-    "CLAIM-2": "Cases of all families claim live keys to see that they are held, so a wrong answer "
-    "is met by all of them.",
-    "CLAIM-3": "Cases of all families look at rows after a refused claim, so a row that it changed "
-    "is met by all of them.",
+    "CLAIM-1": "Most cases begin with claims that must be won, so whatever breaks that is met "
+    "in other families too.",
+    "CLAIM-2": "Cases of other families claim live keys to see that they are held: a wrong one "
+    "is met there too.",
+    "CLAIM-3": "Cases of other families look at rows after a refused claim: one that it changed "
+    "is met there too.",
     "REG-1": "Rows are written by register in the cases of most families, so one that is not "
-    "stored is missed by all of them.",
+    "stored is missed there too.",
     "REG-2": "Cases of READ, EVICT and CAP renew rows by register to see order and room, so times "
     "that it leaves as they were are met there too.",
     "REG-3": "What one handle has written is looked at by another in the cases of most families.",
-    "READ-1": "Cases of all families look rows up, so a wrong answer is met by all of them.",
+    "READ-1": "Cases of other families look rows up, so a wrong answer is met there too.",
     "READ-2": "Cases of CLAIM and REG store null too, for it is a value like any other.",
-    "READ-3": "Cases of all families look at rows more than once, so a look that changes one is "
-    "met by all of them.",
-    "READ-4": "Cases of all families list their rows after a step, so a wrong listing is met by "
-    "all of them.",
-    "DEL-1": "Cases of all families free keys by delete, so a wrong answer is met by all of them.",
+    "READ-3": "Cases of other families look at rows more than once, so a look that changes one is "
+    "met there too.",
+    "READ-4": "Cases of other families list their rows after a step, so a wrong listing is met "
+    "there too.",
+    "DEL-1": "Cases of other families free keys by delete, so a wrong answer is met there too.",
     "DEL-2": "Cases of CLAIM, TTL and INPUT consume rows too.",
     "DEL-5": "Cases of CLAIM and ISO clear namespaces too, and claim what must then be free.",
     "TTL-3": "Rows without TTL are what the cases of most families are made of.",

@@ -131,24 +131,25 @@ class RegisterDeletesThenInserts(SqliteStore):
             self._insert(run)
 
 
-@mutant("CLAIM-10", "REG-3", "DEL-1", shows="processes")
-class DeleteAgainLockedInProcess(DeleteAgainIfFound):
-    """A delete that makes sure is alone among its threads, and ends another process's claim."""
+class _LockedInProcess(SqliteStore):
+    """Writes under a lock that other processes do not know."""
 
     def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
-        """Write under a lock that other processes do not know."""
         with _PROCESS_WIDE:
             super().register(key, value, ttl_ms=ttl_ms)
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
-        """Claim under the same lock."""
         with _PROCESS_WIDE:
             return super().register_if_absent(key, value, ttl_ms=ttl_ms)
 
     def delete(self, key: str) -> bool:
-        """Delete, look, and delete again under the same lock."""
         with _PROCESS_WIDE:
             return super().delete(key)
+
+
+@mutant("CLAIM-10", "REG-3", "DEL-1", shows="processes")
+class DeleteAgainLockedInProcess(_LockedInProcess, DeleteAgainIfFound):
+    """A delete that makes sure is alone among its threads, and ends another process's claim."""
 
 
 class _SharedLockRows(FileRows):
@@ -172,25 +173,10 @@ class ConsumeUnderSharedLock(FileRowsBackend):
 
 
 @mutant("EVICT-7", shows="processes")
-class VictimLockedInProcess(VictimChosenBeforeLock):
+class VictimLockedInProcess(_LockedInProcess, VictimChosenBeforeLock):
     """Another process renews the row that was oldest, and it is evicted all the same."""
-
-    def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
-        """Write under a lock that other processes do not know."""
-        with _PROCESS_WIDE:
-            super().register(key, value, ttl_ms=ttl_ms)
-
-    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
-        """Choose, wait and write under the same lock."""
-        with _PROCESS_WIDE:
-            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
 
 
 @mutant("CAP-5", shows="processes")
-class CapCountedInProcess(CapOutsideTransaction):
+class CapCountedInProcess(_LockedInProcess, CapOutsideTransaction):
     """Each worker counts and inserts one claim at a time, and the cap holds for one worker only."""
-
-    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
-        """Count, and insert, under a lock that other processes do not know."""
-        with _PROCESS_WIDE:
-            return super().register_if_absent(key, value, ttl_ms=ttl_ms)
