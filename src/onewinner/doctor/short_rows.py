@@ -11,8 +11,8 @@ from typing import Final
 EXPLAINED: Final[dict[str, str]] = {
     "CLAIM-1": "Most cases begin with claims that must be won, so whatever breaks that is met "
     "in other families too.",
-    "CLAIM-2": "Cases of other families claim live keys to see that they are held: a wrong one "
-    "is met there too.",
+    "CLAIM-2": "Cases of other families claim live keys to see that they are held: a wrong "
+    "answer is met there too.",
     "CLAIM-3": "Cases of other families look at rows after a refused claim: one that it changed "
     "is met there too.",
     "REG-1": "Rows are written by register in the cases of most families, so one that is not "
