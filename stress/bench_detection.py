@@ -1,13 +1,13 @@
 """How soon a race is found under control, what a whole sweep costs, and that replays repeat.
 
-    python stress/bench_detection.py [--smoke]
+    python stress/bench_detection.py [--smoke] [--full]
 
 Prints a row per target (name, target, measured, cores), once quiet and once with every core kept
 busy, and exits 1 where one is missed. Times are counted from when the claimants have answered and
 the scenario is prepared; those of a busy machine, which has half of its cores to give, are told and
 not judged. With `--smoke` there are few goes and no speed is judged. A whole run, half an hour,
-ends with the rows of calibrated stress (`bench_stress.py`) and of system calls
-(`bench_syscalls.py`); CI runs these by themselves.
+ends with the rows of system calls (`bench_syscalls.py`) and of calibrated stress
+(`bench_stress.py`, with `--full` a million rounds of it); CI runs these by themselves.
 """
 
 from __future__ import annotations
@@ -33,14 +33,17 @@ from onewinner.suite.again import replayed
 from onewinner.suite.engine import probe
 from onewinner.suite.held import Bad, bad_of
 from onewinner.suite.orders import Judge
-from onewinner.suite.replay import Token, named
-from onewinner.suite.schedules import Sweeps, crew_for, swept
+from onewinner.suite.replay import token_of
+from onewinner.suite.schedules import Sweeps, swept
 from onewinner.suite.scratch import scratch_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from onewinner.clock import Clock
     from onewinner.contract import Capabilities
+    from onewinner.schedule.crew import Crew
+    from onewinner.schedule.gate import Boundary
     from onewinner.schedule.sweep import Stage
 
 CORES = len(os.sched_getaffinity(0))
@@ -50,17 +53,9 @@ RACY = tuple(
     for name, mutant in sorted(MUTANTS.items())
     if mutant.shows in {"threads", "processes"} and not name.startswith("early-clock")
 )
-# What no schedule here shows: it goes on within one line, in the standard library, where none of
-# these points is; or it needs claimants with one handle, and here each has its own.
-BENEATH = {
-    "answer-kept-on-connection": "on a shared handle only",
-    "torn-row": "system calls only",
-}
 MEDIAN_MS, WORST_MS = 20, 50
 FINDS_OF_A_CREW = 4
 MEDIANS: dict[str, list[float]] = defaultdict(list)
-CORRECT = (("sqlite", True, 45), ("sqlite", False, 45), ("memory", False, 10))
-"""Store, whether on processes, and the per cent of the sweeps: one of memory is of many runs."""
 
 _SET_UP = 2
 
@@ -77,6 +72,14 @@ class Row(NamedTuple):
         """Answer the line."""
         word = {True: "ok", False: "MISSED", None: ""}[self.good]
         return f"{self.name:<66} {self.target:>20} {self.measured:>28}  {word:<7} {CORES} cores"
+
+
+class Grain(NamedTuple):
+    """Where a mutant's claimants live and are held; no boundary: where its target shows points."""
+
+    processes: bool
+    boundary: Boundary | None = None
+    shared: bool = False
 
 
 class Goes(NamedTuple):
@@ -97,24 +100,33 @@ class Found(NamedTuple):
     bad: Bad
 
 
+CORRECT = (
+    ("sqlite", Grain(True), 45),
+    ("sqlite", Grain(False), 25),
+    ("sqlite", Grain(False, "tail", shared=True), 20),
+    ("memory", Grain(False), 10),
+)
+"""Store, grain, and the per cent of the sweeps: one of memory is of many runs."""
+
+
 @contextmanager
-def stages(name: str, *, processes: bool) -> Iterator[tuple[Sweeps, Capabilities, Stages]]:
+def stages(name: str, grain: Grain) -> Iterator[tuple[Capabilities, Stages]]:
     """Start a crew for a target, and answer what makes stages of it."""
     target = Target(name)
     with scratch_directory() as run_dir, ExitStack() as stack:
         capabilities = probe(target, run_dir)
         home = Path(tempfile.mkdtemp(dir=run_dir))
-        crew, clock = crew_for(stack, target, capabilities, home, processes=processes)
-        sweeps = Sweeps(target, capabilities, home, processes, frozenset(CLAUSES))
-        yield sweeps, capabilities, Stages(sweeps, crew, clock)
+        sweeps = Sweeps(target, capabilities, home, grain.processes, frozenset(CLAUSES))
+        crew, clock = sweeps.crew(stack, "crew", shared=grain.shared)
+        yield capabilities, Stages(sweeps, crew, clock, grain.boundary)
 
 
 class Stages:
     """Makes stages for scenarios, at the boundary that the target shows."""
 
-    def __init__(self, sweeps: Sweeps, crew: object, clock: object) -> None:
+    def __init__(self, sweeps: Sweeps, crew: Crew, clock: Clock, boundary: Boundary | None) -> None:
         self.sweeps, self.crew, self.clock = sweeps, crew, clock
-        self.boundary = None
+        self.boundary = boundary
 
     def of(self, scenario: Scenario, judge: Judge) -> Stage:
         """Answer a stage that is prepared, and whose claimants have made their first calls."""
@@ -159,14 +171,10 @@ def find(name: str, goes: Goes, how: str) -> Iterator[Row]:
 
     Where every core is busy with something else the times are told and not judged.
     """
-    if name in BENEATH:
-        yield Row(f"{how}{name}: found", "", BENEATH[name], None)
-        return
-    processes = MUTANTS[name].shows == "processes" or MUTANTS[name].clauses[0] != "CLAIM-5"
-    with scratch_directory() as run_dir:
-        scope = probe(Target(f"mutant:{name}"), run_dir).scope
-    processes = processes and scope == "process"
-    found = list(finds(name, goes, processes=processes))
+    grain, found = Grain(False), []
+    for grain in grains(name):
+        if found := list(finds(name, goes, grain)):
+            break
     if len(found) < goes.finds:
         told = f"{len(found)} of {goes.finds}"
         yield Row(f"{how}{name}: found", f"{goes.finds} of {goes.finds}", told, False)
@@ -188,15 +196,26 @@ def find(name: str, goes: Goes, how: str) -> Iterator[Row]:
         f"{middle:.1f}, {worst:.1f} ms",
         good,
     )
-    yield replay(name, found[0].bad, goes, how, processes=processes)
+    yield replay(name, found[0].bad, goes, how, processes=grain.processes)
 
 
-def finds(name: str, goes: Goes, *, processes: bool) -> Iterator[Found]:
+def grains(name: str) -> Iterator[Grain]:
+    """Yield where to look for a mutant, in the order of a run: what is seen first is measured."""
+    with scratch_directory() as run_dir:
+        scope = probe(Target(f"mutant:{name}"), run_dir).scope
+    processes = MUTANTS[name].shows == "processes" or MUTANTS[name].clauses[0] != "CLAIM-5"
+    yield Grain(processes and scope == "process")
+    yield Grain(False, "tail", shared=True)
+    if scope == "process":
+        yield Grain(True, "syscall")
+
+
+def finds(name: str, goes: Goes, grain: Grain) -> Iterator[Found]:
     """Yield how a mutant was found each time, until it is not."""
     made_so_far = 0
     while made_so_far < goes.finds:
-        with stages(f"mutant:{name}", processes=processes) as (_, capabilities, made):
-            around = about(name, capabilities, processes=processes)
+        with stages(f"mutant:{name}", grain) as (capabilities, made):
+            around = about(name, capabilities, processes=grain.processes)
             for _ in range(min(FINDS_OF_A_CREW, goes.finds - made_so_far)):
                 one = first_bad(made, capabilities, around)
                 if one is None:
@@ -217,13 +236,7 @@ def middling(goes: Goes, how: str) -> Row:
 
 def replay(name: str, bad: Bad, goes: Goes, how: str, *, processes: bool) -> Row:
     """Replay a schedule on fresh stores."""
-    token = Token(
-        target=f"mutant:{name}",
-        scenario=bad.ran.scenario.name,
-        boundary=bad.ran.boundary,
-        processes=processes,
-        segments=named(bad.ran),
-    )
+    token = token_of(bad.ran, f"mutant:{name}", processes=processes)
     wrong = replayed(Target(token.target), token, goes.replays).wrong
     asked = f"{goes.replays} of {goes.replays}"
     return Row(f"{how}{name}: replayed", asked, f"{wrong} of {goes.replays}", wrong == goes.replays)
@@ -235,7 +248,7 @@ def exhaust(goes: Goes, how: str) -> Iterator[Row]:
     The work is the same each time, so the least time of some goes is what it costs. A first open
     sets up a new file in each schedule, which takes SQLite about 5 ms by itself.
     """
-    with stages("sqlite", processes=True) as (_, capabilities, made):
+    with stages("sqlite", Grain(True)) as (capabilities, made):
         judge = Judge(capabilities)
         for scenario in scenarios(capabilities):
             for preemptions, most_ms in ((1, 100), (2, 500)):
@@ -271,9 +284,9 @@ def _exhausted(
 def acquit(goes: Goes) -> Iterator[Row]:
     """Sweep the correct stores with one preemption, and count what is said against them."""
     swept_all = accused_all = 0
-    for name, processes, per_cent in CORRECT:
+    for name, (processes, boundary, shared), per_cent in CORRECT:
         sweeps = runs = accused = 0
-        with stages(name, processes=processes) as (_, capabilities, made):
+        with stages(name, Grain(processes, boundary, shared)) as (capabilities, made):
             judge = Judge(capabilities)
             around = [
                 each
@@ -285,7 +298,7 @@ def acquit(goes: Goes) -> Iterator[Row]:
                 sweeps += 1
                 runs += len(found.rans)
                 accused += found.bad is not None or not found.ended
-        where = "processes" if processes else "threads"
+        where = "processes" if processes else "threads on one handle" if shared else "threads"
         said = f"{accused} in {sweeps:,} of {runs:,} runs"
         yield Row(f"{name} on {where}: accusations", "0", said, accused == 0)
         swept_all, accused_all = swept_all + sweeps, accused_all + accused
@@ -305,12 +318,13 @@ def busy() -> Iterator[None]:
             each.wait()
 
 
-def elsewhere() -> bool:
+def elsewhere(*, full: bool) -> bool:
     """Run the other benchmarks about detection; answer whether one missed a target."""
     here = Path(__file__).parent
+    stress = ["bench_stress.py", "--full"] if full else ["bench_stress.py"]
     done = [
-        subprocess.run([sys.executable, str(here / name)], check=False)
-        for name in ("bench_stress.py", "bench_syscalls.py")
+        subprocess.run([sys.executable, str(here / name), *words], check=False)
+        for name, *words in (["bench_syscalls.py"], stress)
     ]
     return any(each.returncode for each in done)
 
@@ -319,6 +333,7 @@ def main() -> int:
     """Measure, print the rows, and answer the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--smoke", action="store_true", help="few goes, no speed judged")
+    parser.add_argument("--full", action="store_true", help="a million rounds of calibrated stress")
     parser.add_argument("-k", dest="select", default="", help="only mutants with this in the name")
     options = parser.parse_args()
     goes = Goes(1, 1, 1, 60, False) if options.smoke else Goes(20, 100, 5, 10_000, True)
@@ -346,7 +361,7 @@ def main() -> int:
         with busy():
             measured("busy: ")
         if not options.select:
-            missed |= elsewhere()
+            missed |= elsewhere(full=options.full)
     return 1 if missed else 0
 
 

@@ -70,6 +70,7 @@ CORRECT = (
 
 FULL, USUAL, SMOKE = 1_000_000, 50_000, 400
 ROUNDS = 120
+ROUNDS_OF_A_STORE = 20_000
 COLD_EVERY = 8
 
 
@@ -182,9 +183,24 @@ def warm(one: Round) -> Round:
 
 
 def rounds_without(name: str, kind: str, crew: tuple[int, ...], wanted: int) -> tuple[int, int]:
-    """Race a correct store for so many rounds; answer how many there were, and accusations."""
-    ruling = RULINGS[kind]
+    """Race a correct store for so many rounds; answer how many there were, and accusations.
+
+    A store gets slower with what is in it, so each has but a part of the rounds.
+    """
     rounds = accused = number = 0
+    while rounds < wanted:
+        here = min(ROUNDS_OF_A_STORE, wanted - rounds)
+        met, said, number = _rounds_of_a_store(name, kind, crew, here, number)
+        rounds, accused = rounds + met, accused + said
+    return rounds, accused
+
+
+def _rounds_of_a_store(
+    name: str, kind: str, crew: tuple[int, ...], wanted: int, number: int
+) -> tuple[int, int, int]:
+    """Answer rounds and accusations on one store, and the number of the next block."""
+    ruling = RULINGS[kind]
+    rounds = accused = 0
     with stand(name, 1 + max(crew)) as at:
         while rounds < wanted:
             shape = generator.Shape(
@@ -208,7 +224,7 @@ def rounds_without(name: str, kind: str, crew: tuple[int, ...], wanted: int) -> 
             accused += sum(1 for _ in ruling.judge(judged))
             met = ruling.meter([each for one in judged for each in one.operations])
             rounds += met.across if max(crew) else met.contested
-    return rounds, accused
+    return rounds, accused, number
 
 
 def acquittals(wanted: int) -> Iterator[Row]:

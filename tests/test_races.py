@@ -13,6 +13,7 @@ from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.generator import KINDS
 from onewinner.suite.early_clock import run_early_clock
+from onewinner.suite.engine import probe
 from onewinner.suite.races import RACES, Course, Race, run_race
 from onewinner.suite.rulings import RULINGS
 from onewinner.suite.tree import CheckResult, Status
@@ -91,6 +92,17 @@ class TestDetection:
             assert each.status == Status.PASS, each.reason
             assert int(each.evidence["contested across processes"]) >= 100
             assert each.evidence["processes"] == 4
+
+    @pytest.mark.parametrize("race", ["claims-on-processes", "claims-on-threads"])
+    def test_a_handle_stays_with_its_thread(self, race: str, tmp_path: Path) -> None:
+        """A store whose handles belong to threads is never used by another, in any block."""
+        bound = Target("python:bound_stores:BoundBackend")
+        capabilities = probe(bound, str(tmp_path))
+        assert capabilities.handle_scope == "thread"
+        results = run_race(
+            BY_NAME[race], bound, capabilities, run_dir=tmp_path, budget_s=2.0, seed=1
+        )
+        assert {each.status for each in results} == {Status.PASS}, results
 
     def test_one_course_for_many_races(self, tmp_path: Path) -> None:
         """Races that share a pool of workers do not meet each other's rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,6 +42,8 @@ class TestToken:
         assert read_token(text) == written
         assert text.split() == [text]
         assert text.startswith("ow1:")
+        shared = dataclasses.replace(written, shared=True)
+        assert read_token(shared.text()) == shared
 
     @pytest.mark.parametrize(
         "text",

@@ -14,6 +14,7 @@ from onewinner.schedule import gate as gates
 from onewinner.schedule import tracing
 from onewinner.schedule.claimant import Point
 from onewinner.schedule.gate import Gate, statement_name
+from onewinner.worker import noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,34 @@ class TestGate:
         gate.leave()
         gate.reach("after")
         assert gate.points == []
+
+
+class TestTail:
+    def test_lines_count_once_a_transaction_has_ended(self) -> None:
+        """Before the first statement, and inside a transaction, lines are no points."""
+        gate = Gate(lambda _point, _number: None, lambda: None)
+        gate.enter(None, "tail")
+        gate.line("before")
+        gate.statement("BEGIN IMMEDIATE")
+        gate.line("inside")
+        gate.statement("COMMIT;")
+        gate.line("between")
+        gate.statement("SELECT 1")
+        gate.line("after")
+        names = [point.name for point in gate.leave()]
+        assert names == ["BEGIN IMMEDIATE", "COMMIT;", "between", "SELECT ?", "after"]
+
+    def test_pauses_come_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Noise for processes pauses once a call, where a transaction has just ended."""
+        paused: list[str] = []
+        monkeypatch.setattr(noise, "_PAUSE_CHANCE", 1.0)
+        monkeypatch.setattr(noise, "sleep", lambda _seconds: paused.append(line))
+        pauses = noise.Pauses("seed")
+        pauses.refill()
+        for line, sql in (("a", "BEGIN"), ("b", "COMMIT"), ("c", "BEGIN"), ("d", "COMMIT")):
+            pauses.statement(sql)
+            pauses.line(line)
+        assert paused == ["b"]
 
 
 class TestStatements:

@@ -13,8 +13,10 @@ from onewinner.adapters.targets import Target
 from onewinner.contract import Capabilities
 from onewinner.report.text import evidence_line
 from onewinner.schedule.scenarios import scenarios
-from onewinner.suite.covered import Covered, Pass
+from onewinner.suite.again import replayed
+from onewinner.suite.covered import Covered, Grain, Pass
 from onewinner.suite.engine import probe
+from onewinner.suite.replay import read_token
 from onewinner.suite.schedules import passes, run_schedules
 from onewinner.suite.tree import CheckResult, Status
 
@@ -85,7 +87,7 @@ class TestWords:
     def test_whole(self) -> None:
         """What was swept to its end is called all schedules, with bound, boundary and count."""
         covered = Covered(scenarios=2)
-        covered.schedules["sql"] = 34
+        covered.schedules[Grain("sql")] = 34
         covered.whole[Pass("sql", 1)] = 2
         covered.whole[Pass("sql", 2)] = 1
         assert covered.evidence()["swept"] == (
@@ -97,7 +99,7 @@ class TestWords:
     def test_not_whole(self) -> None:
         """Where the time ran out nothing is called all."""
         covered = Covered(scenarios=2)
-        covered.schedules["line"] = 1_034
+        covered.schedules[Grain("line")] = 1_034
         covered.whole[Pass("line", 1)] = 1
         assert covered.evidence()["swept"] == (
             "1,034 schedules at lines of Python, 0 bad, not all with one preemption: time ran out"
@@ -105,9 +107,14 @@ class TestWords:
 
     def test_bad(self) -> None:
         """Where schedules went wrong they are counted, and nothing is called all."""
-        covered = Covered(scenarios=1, wrong=3)
-        covered.schedules["line"] = 9
-        assert covered.evidence()["swept"] == "9 schedules at lines of Python: 3 bad"
+        covered = Covered(scenarios=1)
+        covered.wrong[Grain("line")] = 3
+        covered.schedules[Grain("line")] = 9
+        covered.schedules[Grain("tail", shared=True)] = 2
+        assert covered.evidence()["swept"] == (
+            "9 schedules at lines of Python: 3 bad; 2 schedules at SQL statements and lines of "
+            "Python after a commit, on one handle, 0 bad, not all with one preemption: time ran out"
+        )
 
     def test_the_console_shows_both(self) -> None:
         """The evidence of a race stands beside what was swept, and that is not cut."""
@@ -120,6 +127,15 @@ class TestWords:
         """Where a store is swept at lines, opcodes come before a second preemption."""
         assert passes("line") == (Pass("line", 1), Pass("opcode", 1), Pass("line", 2))
         assert passes("sql") == (Pass("sql", 1), Pass("sql", 2))
+
+    def test_one_handle_comes_second(self) -> None:
+        """Threads that may share a handle do so; behind a last statement lines are points too."""
+        assert passes("sql", shared=True) == (
+            Pass("sql", 1),
+            Pass("tail", 1, shared=True),
+            Pass("sql", 2),
+        )
+        assert Pass("line", 1, shared=True) in passes("line", shared=True)
 
 
 class TestCheck:
@@ -164,6 +180,27 @@ class TestCheck:
         found = run("InlineBackend", tmp_path, processes=False, chosen={"CLAIM-5"}, budget_s=30)
         assert found["CLAIM-5"].status is Status.FAIL
         assert "opcodes: " in str(found["CLAIM-5"].evidence["swept"])
+
+    def test_one_handle(self, tmp_path: Path) -> None:
+        """What a store keeps with a handle of all threads is found, and its token repeats it."""
+        target = Target("mutant:answer-kept-on-connection")
+        (found,) = run_schedules(
+            target,
+            probe(target, str(tmp_path)),
+            run_dir=tmp_path,
+            processes=False,
+            budget_s=30.0,
+            chosen={"CLAIM-5"},
+            stop_at_first=True,
+        )
+        assert found.violation is not None
+        assert "no claim of the key 'k' won (fresh, threads on one handle)" in found.reason
+        token = read_token(found.violation.reproduce.split()[-1])
+        assert token.shared
+        again = replayed(target, token, 3)
+        assert again.wrong == 3
+        assert again.shown is not None
+        assert again.shown.summary == found.violation.summary
 
     def test_an_error_is_about_errors(self, tmp_path: Path) -> None:
         """What a claimant should never be told is flagged under the clause about errors."""

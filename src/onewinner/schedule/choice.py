@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NAMES: Final[dict[str, str]] = {
     "sql": "SQL statements",
+    "tail": "SQL statements and lines of Python after a commit",
     "line": "lines of Python",
     "opcode": "opcodes",
     "syscall": "system calls",

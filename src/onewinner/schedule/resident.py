@@ -145,7 +145,7 @@ class Resident:
     def __init__(self, say: Send, handles: Handles, home: str, took: Callable[[], None]) -> None:
         self._say = say
         self._handles = handles
-        self._home = self._place = home
+        self._home = home
         self._took = took
         self._take: Callable[[], Any] = lambda: END
         self._gate = Gate(lambda point, number: say(Holding(point, number)), self._released)
@@ -172,10 +172,7 @@ class Resident:
         return order.hold
 
     def _done(self, order: Do) -> Done:
-        place = order.fresh or self._home
-        if place != self._place:
-            self._handles.close(place)
-            self._place = place
+        self._handles.move(order.fresh or self._home)
         try:
             act = self._act(order.call)
         except Exception as error:
@@ -186,7 +183,7 @@ class Resident:
             watch_sockets()
         self._gate.enter(order.hold if order.boundary else None, order.boundary)
         watch = None
-        if order.boundary in {"line", "opcode"}:
+        if order.boundary in {"line", "tail", "opcode"}:
             watch = tracing(self._gate, opcodes=order.boundary == "opcode")
         invoked_ns = monotonic_ns()
         ended = _ended(act, watch)

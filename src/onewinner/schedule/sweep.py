@@ -14,6 +14,7 @@ from onewinner.clock import SharedClock, monotonic_ns, sleep
 from onewinner.generator import Call, Pass
 from onewinner.history import Info, Operation
 from onewinner.schedule.claimant import Died, Returned
+from onewinner.schedule.gate import BEGINS, ENDS, first_word
 from onewinner.schedule.play import Play, Segment, Stop
 
 if TYPE_CHECKING:
@@ -30,9 +31,14 @@ if TYPE_CHECKING:
 POINTS_MOST: Final = 2_000
 """No call is held at more points than so many."""
 
-_BEGINS: Final = frozenset({"BEGIN", "SAVEPOINT"})
-_ENDS: Final = frozenset({"COMMIT", "END", "ROLLBACK"})
 _AHEAD: Final = 16
+
+# The first words of those points, statements and system calls, that change what others see.
+_CHANGING: Final = """
+INSERT UPDATE DELETE REPLACE WRITE WRITEV PWRITE64 PWRITEV PWRITEV2 TRUNCATE FTRUNCATE CREAT
+MKDIR MKDIRAT RMDIR LINK LINKAT SYMLINK SYMLINKAT UNLINK UNLINKAT RENAME RENAMEAT RENAMEAT2
+"""
+_CHANGES: Final = frozenset(_CHANGING.split())
 
 Shape: TypeAlias = "tuple[int, ...]"
 """Who runs in which order; whoever runs again later is held before."""
@@ -46,11 +52,12 @@ class Ran:
     apart by `extra["phase"]`; `extra["now"]` is the store's time, logical where its clock is real.
     `stops` tell who was held where, in order, `missed` counts from 0 the holds that were not come
     to, `waited` who slept until another went on. `points` are those that each claimant passed.
-    `died` says who went how.
+    `died` says who went how. `shared`: all used one handle.
     """
 
     scenario: Scenario
     boundary: Boundary
+    shared: bool = False
     segments: tuple[Segment, ...]
     operations: tuple[Operation, ...]
     stops: tuple[Stop, ...]
@@ -131,6 +138,7 @@ class Stage:
         return Ran(
             scenario=self.scenario,
             boundary=self._boundary,
+            shared=self.crew.shared,
             segments=segments,
             operations=(*prepared.operations, *met, *looked),
             stops=tuple(play.stops),
@@ -312,17 +320,20 @@ def telling(points: Sequence[Point]) -> list[int]:
     A store that makes one step of two is wrong between its transactions, where few points are.
     Inside of one a rival waits for its lock, or is told something wrong at any point. Held at its
     first point a call has done nothing yet. Any beginning is spread over the whole. Without any
-    transaction the last point comes first: there all is done but for the answer.
+    transaction the last point comes first: there all is done but for the answer. Then come those
+    before something is changed: there a call has seen all that it acts on.
     """
-    between, inside = [], False
+    between, changes, inside = [], [], False
     for number, point in enumerate(points, 1):
         if not inside and number > 1:
             between.append(number)
-        word = point.name.partition(" ")[0].upper()
-        inside = word not in _ENDS and (inside or word in _BEGINS)
+        word = first_word(point.name)
+        if word in _CHANGES:
+            changes.append(number)
+        inside = word not in ENDS and (inside or word in BEGINS)
     rest = [number for number in range(1, len(points) + 1) if number not in between]
     if rest == [1]:
-        return [len(points), *spread(len(points) - 1)]
+        return list(dict.fromkeys([len(points), *reversed(changes), *spread(len(points))]))
     told = [[part[at - 1] for at in spread(len(part))] for part in (between, rest)]
     return [number for pair in zip_longest(*told) for number in pair if number is not None]
 

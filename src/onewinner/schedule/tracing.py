@@ -81,7 +81,7 @@ class Settrace:
 
     def _local(self, frame: FrameType, event: str, _argument: Any) -> Any:
         if event == "line":
-            self._gate.reach(f"{self._known[frame.f_code]}:{frame.f_lineno}")
+            self._gate.line(f"{self._known[frame.f_code]}:{frame.f_lineno}")
         elif event == "opcode":
             self._gate.reach(f"{self._known[frame.f_code]}:{frame.f_lineno}+{frame.f_lasti}")
         return self._local
@@ -147,7 +147,7 @@ if sys.version_info >= (3, 12):
         def _line(self, code: CodeType, line: int) -> None:
             gate = gate_here()
             if gate is not None and self.opcodes.get(gate) is False:
-                gate.reach(f"{self._places[code]}:{line}")
+                gate.line(f"{self._places[code]}:{line}")
 
         def _opcode(self, code: CodeType, offset: int) -> None:
             gate = gate_here()

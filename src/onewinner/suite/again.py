@@ -108,7 +108,14 @@ def _again(
     home.mkdir()
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
-        crew, clock = crew_for(stack, target, capabilities, home, processes=token.processes)
+        crew, clock = crew_for(
+            stack,
+            target,
+            capabilities,
+            home,
+            processes=token.processes,
+            shared=token.shared,
+        )
         sweeps = Sweeps(target, capabilities, home, token.processes, frozenset(CLAUSES))
         stage = sweeps.stage(crew, clock, by_name[token.scenario], token.boundary)
         stage.unheld()  # the first calls of a process differ from all that follow

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from onewinner.suite.engine import Listener
     from onewinner.suite.kept import Kept
     from onewinner.suite.linearity import Linearity
-    from onewinner.suite.races import Race
+    from onewinner.suite.races import Mode, Race
 
 _HARD_FACTOR: Final = 4.0
 _HARD_LEAST_S: Final = 10.0
@@ -142,9 +142,17 @@ class Heat:
             shared_handle=mode.shared_handle,
             noise=f"{self._seed}/{number}" if mode.noise else None,
             keep_open=True,  # a database that was closed is for the rounds that have a new one
-            sitting=self._prefix if number < len(self._first) else None,
+            sitting=self._prefix if number < len(self._first) and self._sits(mode) else None,
             stop_after_s=max(self._hard_s - self._elapsed_s(), 0.1),
         )
+
+    def _sits(self, mode: Mode) -> bool:
+        """Tell whether clients may go on with connections that others of their name have made.
+
+        Each block has threads of its own; only who is alone in a process is always the same one.
+        """
+        alone = len(set(mode.crew)) == len(mode.crew)
+        return not mode.noise and (alone or self._capabilities.handle_scope == "process")
 
     def _shape(self, clients: int) -> generator.Shape:
         limits = self._capabilities.limits

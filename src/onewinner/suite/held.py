@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import ABSENT, Entry
 from onewinner.history import Fail, Ok, Operation
-from onewinner.suite.replay import Token, named
+from onewinner.suite.replay import token_of
 from onewinner.suite.tree import REPLAY, Violation
 
 if TYPE_CHECKING:
@@ -119,14 +119,9 @@ def _answer(operation: Operation) -> str:
 
 def violation(bad: Bad, target: str, clause: str, processes: bool) -> Violation:
     """Put a bad schedule into words, with the token that repeats it."""
-    token = Token(
-        target=target,
-        scenario=bad.ran.scenario.name,
-        boundary=bad.ran.boundary,
-        processes=processes,
-        segments=named(bad.ran),
-    ).text()
+    token = token_of(bad.ran, target, processes=processes).text()
     where = "processes" if processes else "threads"
+    where += " on one handle" if bad.ran.shared else ""
     summary, why = f"{bad.summary} ({bad.ran.scenario.name}, {where})", _WHY
     if bad.on_threads:
         summary += ": safe for threads, not for processes"

@@ -51,12 +51,16 @@ _ON_THREADS: Final = (
     Mode((0, 0, 0, 0)),
     Mode((0, 0, 0, 0), shared_handle=True),
 )
-_ON_PROCESSES: Final = (
+_PAUSES: Final = Mode((0, 1, 2, 3), noise=True)
+_PLAINLY: Final = (
     Mode((0, 1, 2, 3)),
     Mode((0, 1, 2, 3)),
     Mode((0, 0, 1, 1)),
     Mode((0, 0, 1, 1), shared_handle=True),
 )
+_ON_PROCESSES: Final = (*_PLAINLY, _PAUSES)
+_PAUSES_FIRST: Final = (_PAUSES, *_PLAINLY)
+"""Where a call is nothing but the race: elsewhere most pauses cost time and show nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,7 @@ def _pair(
             clauses=(on_processes, "ERR-3"),
             needs=needs,
             floor=floor,
-            modes=_ON_PROCESSES,
+            modes=_PAUSES_FIRST if kind == "claims" else _ON_PROCESSES,
         ),
     )
 

@@ -29,13 +29,17 @@ class TokenError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """One schedule of one scenario of a target; `processes`: each claimant in one of its own."""
+    """One schedule of one scenario of a target.
+
+    `processes`: each claimant is in one of its own; `shared`: all are threads that use one handle.
+    """
 
     target: str
     scenario: str
     boundary: Boundary
     processes: bool
     segments: tuple[Segment, ...]
+    shared: bool = False
 
     def text(self) -> str:
         """Answer the token as a word of letters, digits, `:`, `-` and `_`."""
@@ -46,6 +50,8 @@ class Token:
             "processes": self.processes,
             "segments": [[who, _plain(hold)] for who, hold in self.segments],
         }
+        if self.shared:
+            plain["shared"] = True
         packed = zlib.compress(json.dumps(plain, separators=(",", ":")).encode(), 9)
         return _PREFIX + base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
 
@@ -64,11 +70,24 @@ def read_token(text: str) -> Token:
             boundary=plain["boundary"],
             processes=bool(plain["processes"]),
             segments=tuple(Segment(int(who), _hold(hold)) for who, hold in plain["segments"]),
+            shared=bool(plain.get("shared", False)),
         )
     except (ValueError, KeyError, TypeError, zlib.error) as error:
         raise TokenError(
             f"token {text!r:.60}: {error}; paste the whole word that `onewinner verify` printed"
         ) from error
+
+
+def token_of(ran: Ran, target: str, *, processes: bool) -> Token:
+    """Answer the token that repeats a schedule as it went."""
+    return Token(
+        target=target,
+        scenario=ran.scenario.name,
+        boundary=ran.boundary,
+        processes=processes,
+        segments=named(ran),
+        shared=ran.shared,
+    )
 
 
 def named(ran: Ran) -> tuple[Segment, ...]:

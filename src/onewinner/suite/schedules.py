@@ -21,7 +21,7 @@ from onewinner.schedule.choice import TRACED, choice, refusal
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Stage
-from onewinner.suite.covered import Covered, Pass
+from onewinner.suite.covered import Covered, Grain, Pass
 from onewinner.suite.held import bad_of, violation
 from onewinner.suite.options import Progress
 from onewinner.suite.orders import Judge
@@ -97,10 +97,11 @@ class Sweeps:
         for scenario in left:
             self._about(scenario).scenarios += 1
         self.boundary = self._boundary(crew, clock, left[0])
-        for each in passes(self.boundary, self.deeper):
+        for each in passes(self.boundary, self.deeper, shared=self.shares):
             with ExitStack() as stack:
-                if each.boundary == self.deeper and monotonic_ns() < over_ns:
-                    own = self._crew_of_its_own(stack, each.boundary)
+                if (each.boundary == self.deeper or each.shared) and monotonic_ns() < over_ns:
+                    # one that is traced stays so, and is slow at whatever it does
+                    own = self.crew(stack, "-".join(map(str, each)), shared=each.shared)
                 else:
                     own = crew, clock
                 for scenario in list(left):
@@ -113,11 +114,18 @@ class Sweeps:
                         left.remove(scenario)
                     yield self.passed
 
-    def _crew_of_its_own(self, stack: ExitStack, boundary: Boundary) -> tuple[Crew, Clock]:
-        """Start another crew: one that is traced stays so, and is slow at whatever it does."""
-        home = self.home / boundary
+    @property
+    def shares(self) -> bool:
+        """Whether its claimants can use one handle."""
+        return not self.processes and self.capabilities.handle_scope == "process"
+
+    def crew(self, stack: ExitStack, name: str, *, shared: bool = False) -> tuple[Crew, Clock]:
+        """Start a crew of its own, and its clock, in a folder of that name."""
+        home = self.home / name
         home.mkdir()
-        return crew_for(stack, self.target, self.capabilities, home, processes=self.processes)
+        return crew_for(
+            stack, self.target, self.capabilities, home, processes=self.processes, shared=shared
+        )
 
     def _about(self, scenario: Scenario) -> Covered:
         return self.found[str(scenario.clause(processes=self.processes))]
@@ -145,10 +153,11 @@ class Sweeps:
         return chosen.boundary
 
     def stage(self, crew: Crew, clock: Clock, scenario: Scenario, boundary: Boundary) -> Stage:
-        """Answer a stage that nobody used; lines are swept on a location each.
+        """Answer a stage that nobody used; without statements each schedule has its own location.
 
         The number of lines may depend on what is in the store: so nothing of before may be there.
         """
+        alone = boundary not in {"sql", "tail"}
         if boundary in TRACED and refusal() is None and (lost := crew.trace()) is not None:
             self.notes += [lost] if lost not in self.notes else []
         self._stages += 1
@@ -160,7 +169,7 @@ class Sweeps:
             clock,
             prefix=f"s{unique}{self._stages}",
             home=self.home,
-            apart=boundary != "sql" and self.target.location is None and not scenario.once,
+            apart=alone and self.target.location is None and not scenario.once,
             lasting=self.capabilities.durable,
         )
 
@@ -176,33 +185,38 @@ class Sweeps:
         """Sweep one scenario; answer whether that came to its end with nothing bad."""
         stage = self.stage(crew, clock, scenario, this.boundary)
         found = swept(stage, judge, this.preemptions, lambda: monotonic_ns() > over_ns)
-        if this.boundary != self.boundary and not found.points and found.bad is None:
+        if this.grain != Grain(self.boundary) and not found.points and found.bad is None:
             return found.ended  # there is nothing that its calls could be held at
         about = self._about(scenario)
-        about.schedules[this.boundary] += len(found.rans)
-        about.three += len(found.rans) if len(scenario.calls) > 2 else 0
+        about.schedules[this.grain] += len(found.rans)
+        about.three[this.grain] += len(found.rans) if len(scenario.calls) > 2 else 0
         about.points = max(about.points, found.points)
         self.passed += len(found.rans)
         if found.bad is not None:
             clause = found.bad.error_clause(processes=self.processes)
-            about.wrong += len(found.bad.vulnerable)
+            about.wrong[this.grain] += len(found.bad.vulnerable)
             broken = about
             if clause is not None:
                 broken = self.found[clause]
-                broken.schedules[this.boundary] += len(found.rans)
-                broken.wrong += len(found.bad.vulnerable)
+                broken.schedules[this.grain] += len(found.rans)
+                broken.wrong[this.grain] += len(found.bad.vulnerable)
             broken.bad = broken.bad or found.bad
         elif found.ended:
             about.whole[this] += 1
         return found.bad is None and found.ended
 
 
-def passes(boundary: Boundary, deeper: Boundary | None = None) -> tuple[Pass, ...]:
+def passes(
+    boundary: Boundary, deeper: Boundary | None = None, *, shared: bool = False
+) -> tuple[Pass, ...]:
     """Answer the passes, the most telling for its time first.
 
-    What goes wrong within one line of Python is seen at system calls or at opcodes only.
+    What goes wrong within one line of Python is seen at system calls or at opcodes only. With
+    `shared` threads use one handle too: what a store keeps with it, it may read when its last
+    statement has been made, so then its lines are points as well.
     """
-    finer = [] if deeper is None else [Pass(deeper, 1)]
+    finer = [Pass("tail" if boundary == "sql" else boundary, 1, shared=True)] if shared else []
+    finer += [] if deeper is None else [Pass(deeper, 1)]
     finer += [Pass("opcode", 1)] if boundary == "line" else []
     return (Pass(boundary, 1), *finer, Pass(boundary, 2))
 
@@ -320,9 +334,15 @@ def _compare_with_threads(stack: ExitStack, sweeps: Sweeps) -> None:
 
 
 def crew_for(
-    stack: ExitStack, target: Target, capabilities: Capabilities, home: Path, *, processes: bool
+    stack: ExitStack,
+    target: Target,
+    capabilities: Capabilities,
+    home: Path,
+    *,
+    processes: bool,
+    shared: bool = False,
 ) -> tuple[Crew, Clock]:
-    """Start a crew on a new store in `home`, and its clock."""
+    """Start a crew on a new store in `home`, and its clock; with `shared` it has one handle."""
     (home / "store").mkdir()
     clock: Clock = SystemClock()
     if capabilities.virtual_clock:
@@ -333,6 +353,7 @@ def crew_for(
         clock=clock,
         claimants=_CREW,
         processes=processes,
+        shared=shared,
     )
     return stack.enter_context(crew), clock
 

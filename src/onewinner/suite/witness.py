@@ -15,25 +15,26 @@ from typing import TYPE_CHECKING, Final
 from onewinner.clock import monotonic_ns
 from onewinner.runner import ChildError
 from onewinner.schedule.scenarios import scenarios
+from onewinner.suite.covered import Grain
 from onewinner.suite.held import violation
 from onewinner.suite.orders import Judge
-from onewinner.suite.schedules import Sweeps, crew_for, swept
+from onewinner.suite.schedules import Sweeps, swept
 from onewinner.suite.tree import REPLAY, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
-    from onewinner.schedule.gate import Boundary
     from onewinner.schedule.scenarios import Scenario
+    from onewinner.suite.held import Bad
     from onewinner.suite.tree import CheckResult, Violation
 
 BUDGET_S: Final = 2.0
 """How long schedules are looked through for one violation."""
 
-_BOUNDARIES: Final[tuple[Boundary, ...]] = ("sql", "line")
+_GRAINS: Final = (Grain("sql"), Grain("line"), Grain("tail", shared=True))
 _ERRORS: Final = frozenset({"ERR-2", "ERR-3"})
 
 
@@ -84,7 +85,8 @@ def witness(
 ) -> Violation | None:
     """Answer a violation of `clause` by one schedule, with its token; None where none is found.
 
-    Statements are tried first, then lines of Python, with one preemption.
+    Statements are tried first, then lines of Python, then threads on one handle; all with one
+    preemption.
     """
     chosen = [
         each
@@ -98,25 +100,34 @@ def witness(
     home.mkdir()
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
+        sweeps = Sweeps(target, capabilities, home, processes, frozenset({clause}))
+        over_ns = monotonic_ns() + int(budget_s * 1e9)
         try:
-            crew, clock = crew_for(stack, target, capabilities, home, processes=processes)
-            sweeps = Sweeps(target, capabilities, home, processes, frozenset({clause}))
-            judge = Judge(capabilities)
-            over_ns = monotonic_ns() + int(budget_s * 1e9)
-            for boundary in _BOUNDARIES:
-                for scenario in chosen:
-                    stage = sweeps.stage(crew, clock, scenario, boundary)
-                    bad = swept(stage, judge, 1, lambda: monotonic_ns() > over_ns).bad
-                    if bad is None:
-                        continue
-                    if bad.fatal:
-                        return None
-                    about = bad.error_clause(processes=processes)
-                    if clause == (about or scenario.clause(processes=processes)):
-                        return violation(bad, target.name, clause, processes)
+            bad = next(_bad_about(clause, sweeps, stack, chosen, over_ns), None)
         except (ChildError, RuntimeError):
             return None  # the race has its violation; a crew that cannot start adds nothing to it
-    return None
+    return None if bad is None or bad.fatal else violation(bad, target.name, clause, processes)
+
+
+def _bad_about(
+    clause: str, sweeps: Sweeps, stack: ExitStack, chosen: list[Scenario], over_ns: int
+) -> Iterator[Bad]:
+    """Yield schedules that break the clause, or that a claimant dies of."""
+    judge = Judge(sweeps.capabilities)
+    crew, clock = sweeps.crew(stack, "own")
+    for grain in _GRAINS:
+        if grain.shared and not sweeps.shares:
+            continue
+        if grain.shared and monotonic_ns() < over_ns:
+            crew, clock = sweeps.crew(stack, "shared", shared=True)
+        for scenario in chosen:
+            stage = sweeps.stage(crew, clock, scenario, grain.boundary)
+            bad = swept(stage, judge, 1, lambda: monotonic_ns() > over_ns).bad
+            if bad is None:
+                continue
+            about = bad.error_clause(processes=sweeps.processes)
+            if bad.fatal or clause == (about or scenario.clause(processes=sweeps.processes)):
+                yield bad
 
 
 def _may_show(scenario: Scenario, clause: str, *, processes: bool) -> bool:

@@ -40,6 +40,11 @@ class Handles:
             found = self._stores.setdefault(where, opened)
         return found
 
+    def move(self, location: str) -> None:
+        """Be at `location`: what is connected to another is closed, and the next one goes there."""
+        if location != self._location:
+            self.close(location)
+
     def close(self, location: str | None = None) -> None:
         """Close the connection; the next one goes to `location`, where given.
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from onewinner.clock import SharedClock, monotonic_ns, sleep, wall_ns
 from onewinner.contract import ABSENT
 from onewinner.generator import Pass
+from onewinner.schedule.gate import watch_statements
 from onewinner.worker.board import Board
 from onewinner.worker.handles import Handles
 from onewinner.worker.journal import OK, Journal
-from onewinner.worker.noise import Noise
+from onewinner.worker.noise import Noise, Pauses
 from onewinner.worker.order import CONNECT, Reply, Segment, board_path, journal_path
 from onewinner.worker.recorder import Recorder
 
@@ -71,12 +72,15 @@ class Bench:
         self._keeper: Handles | None = None
         self._sitting: str | None = None
         self._seated: dict[int, Handles] = {}
+        self._watched = False
+        watch_statements(lambda: self._watched)
         target.load()
 
     def carry_out(self, order: Order) -> Reply:
         """Let this worker's clients do their part of a block, each on a thread of its own."""
         self.board.await_block(order.serial)
         started = monotonic_ns()
+        self._watched = order.noise is not None and order.spin
         shared = self._handles(order) if order.shared_handle else None
         self._sit_down(order)
         clients = [
@@ -191,7 +195,8 @@ class Client:
         self._recorder = Recorder(
             bench.board.cells, bench.board.beat_cell(number), bench.journal(number)
         )
-        self._noise = Noise(f"{order.noise}/{number}") if order.noise is not None else None
+        noise = Pauses if order.spin else Noise
+        self._noise = noise(f"{order.noise}/{number}") if order.noise is not None else None
         self._epoch = 0
         self._returned = (0, 0)
         self._idle_since_ns = 0
