@@ -121,6 +121,7 @@ class Stage:
         self._ready: list[_Prepared] = []
         self._base: _Prepared | None = None
         self._passed: list[tuple[Point, ...]] = [()] * len(self.cast)
+        self.only: Shape | None = None
         self.cut = False
         """Whether a call came to more points than it is held at."""
 
@@ -256,14 +257,28 @@ class Stage:
         """Run every schedule with exactly so many preemptions, until `over` says that it is enough.
 
         See `shapes` for which those are, and `telling` for the order in which the points of one
-        preemption are tried. After a claimant died there is nothing more to run.
+        preemption are tried. The shapes take turns, for nobody knows which call is the wrong one;
+        set `only` to go on with one of them. After a claimant died there is nothing more to run.
         """
-        for shape in shapes(self.scenario.kinds(), preemptions):
-            last = {who: at for at, who in enumerate(shape)}
-            holds = [at for at, who in enumerate(shape) if last[who] != at]
-            if over():
-                return
-            yield from self._filled(shape, holds, (), over)
+        self.only = None
+        left = {each: self._of(each, over) for each in shapes(self.scenario.kinds(), preemptions)}
+        while left and not over():
+            for shape, runs in list(left.items()):
+                ran = next(runs, None) if self._goes_on(shape) else None
+                if ran is None:
+                    del left[shape]
+                    continue
+                yield ran
+                if ran.died:
+                    return
+
+    def _goes_on(self, shape: Shape) -> bool:
+        return self.only is None or self.only == shape
+
+    def _of(self, shape: Shape, over: Callable[[], bool]) -> Iterator[Ran]:
+        last = {who: at for at, who in enumerate(shape)}
+        holds = [at for at, who in enumerate(shape) if last[who] != at]
+        return self._filled(shape, holds, (), over)
 
     def _filled(
         self, shape: Shape, holds: list[int], chosen: tuple[int, ...], over: Callable[[], bool]

@@ -246,12 +246,11 @@ def swept(stage: Stage, judge: Judge, preemptions: int, over: Callable[[], bool]
     bads: list[Bad] = []
     for count in (0, 1) if preemptions == 1 else (preemptions,):
         for ran in stage.schedules(count, over):
-            if bads and ran.shape != bads[0].ran.shape:
-                break
             found.rans.append(ran)
             bad = bad_of(ran, judge)
             if bad is not None:
                 bads.append(bad)
+                stage.only = ran.shape
                 if ran.died or count != 1 or len(found.rans) > _MAPPED_MOST:
                     break
         if bads:
