@@ -29,7 +29,8 @@ class Case:
     """A program about one clause.
 
     `needs` are declarations beyond the clause's own; `time` says which kind of time it can be
-    driven in: a boundary that is exact to the millisecond needs virtual time.
+    driven in: a boundary that is exact to the millisecond needs virtual time. `many`: it writes
+    hundreds of rows, and comes after those that do not.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Case:
     program: Program
     needs: tuple[str, ...] = ()
     time: Time = "any"
+    many: bool = False
 
     @property
     def level(self) -> Level:
@@ -60,14 +62,16 @@ class Inconclusive(Exception):  # noqa: N818 - a finding, not a mistake
 CASES: Final[dict[str, Case]] = {}
 
 
-def case(clause: str, *needs: str, time: Time = "any") -> Callable[[Program], Program]:
+def case(
+    clause: str, *needs: str, time: Time = "any", many: bool = False
+) -> Callable[[Program], Program]:
     """Register the decorated program as a case of `clause`, under the program's own name."""
 
     def register(program: Program) -> Program:
         name: str = getattr(program, "__name__")  # noqa: B009 - Callable has no __name__ in types
         if name in CASES:
             raise ValueError(f"two cases are called {name}; a case's name is for ever")
-        CASES[name] = Case(name, clause, program, needs, time)
+        CASES[name] = Case(name, clause, program, needs, time, many)
         return program
 
     return register
