@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from onewinner.adapters.targets import TargetError
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES, missing_need
-from onewinner.suite.diagnosis import blame, violation
+from onewinner.suite.diagnosis import violation
 from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.session import Session, new_session
+from onewinner.suite.subject import broken_clause
 from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ def run_case(
 ) -> list[CheckResult]:
     """Drive one case on a location of its own and answer what it found.
 
-    A divergence in the part that the case is about breaks its clause. One in its set-up is put
-    down to the clause that it looks like, and leaves the case's own clause untested.
+    A divergence in the part that the case is about breaks its clause, as far as that can be (see
+    `suite.subject`). One in its set-up is put down to the clause that it looks like, and leaves the
+    case's own clause untested.
     """
     started = monotonic_ns()
     try:
@@ -120,7 +122,7 @@ def run_case(
 def _broken(
     case: Case, session: Session, divergence: Divergence, started: int
 ) -> list[CheckResult]:
-    clause = divergence.clause or blame(session, divergence)
+    clause = broken_clause(session, divergence)
     found = CheckResult(
         check=case.name,
         clause=clause,
