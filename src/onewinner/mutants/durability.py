@@ -148,7 +148,7 @@ class LockFileOutlivesItsHolder(_LockFile):
 
 
 @mutant(
-    *("DUR-7", "DUR-6"),
+    *("DUR-7", "DUR-6", "ERR-6"),
     shows="faults",
     seen="M. Kleppmann, How to do distributed locking: a lease without a fencing token",
 )
