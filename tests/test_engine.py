@@ -113,7 +113,7 @@ def test_what_waits_comes_after_what_does_not(virtual):
 
 
 def test_cases_with_many_rows_come_last():
-    """Of the cases those that write hundreds of rows come after all others."""
+    """Of the cases those that write nearly a thousand rows come after all others."""
     many = [check.many for check in all_checks() if check.kind == "case"]
     assert many == sorted(many)
     assert True in many

@@ -23,8 +23,8 @@ class Check:
 
     `case` is a small directed program, `program` the random programs of the stateful machine,
     `sweep` all schedules of a few calls under control, `fault` what the nemesis does to a store,
-    and `race` parallel claimants in threads or processes. Of the cases those with `many` rows take
-    longest.
+    and `race` parallel claimants in threads or processes. Of the cases those that write `many`
+    rows take longest.
     """
 
     name: str

@@ -31,7 +31,7 @@ class Case:
 
     `needs` are declarations beyond the clause's own; `time` says which kind of time it can be
     driven in: a boundary that is exact to the millisecond needs virtual time. `many`: it writes
-    hundreds of rows, and comes after those that do not.
+    nearly a thousand rows, and comes after those that do not.
     """
 
     name: str

@@ -103,7 +103,7 @@ def entries_of_one_age_are_ordered_by_key(s: Session) -> None:
     space.entries()
 
 
-@case("READ-4", "entries", "register", many=True)
+@case("READ-4", "entries", "register")
 def entries_list_every_row(s: Session) -> None:
     """A listing is complete, also where it is longer than a page."""
     space = s.open(max_entries=400)
