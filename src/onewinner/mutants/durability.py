@@ -209,7 +209,9 @@ class FilesForEverybody(SqliteFile):
 
 
 @mutant(
-    *("DUR-4", "DUR-6"), shows="faults", seen="file stores that open the final name and write to it"
+    *("DUR-4", "DUR-6", "ERR-6"),
+    shows="faults",
+    seen="file stores that open the final name and write to it",
 )
 class HalfWrittenRows:
     """The file has its name before it has its contents: a worker that dies leaves half a row."""

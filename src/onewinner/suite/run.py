@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,12 +78,13 @@ class Run:
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
 
-        Cases, then what is under control (see `under_control`), and a few random programs. After
+        Cases and what is under control (see `under_control`), then a few random programs. After
         that what needs luck: races, and the other programs, which hardly ever find what all those
         have missed.
         """
-        self._host([check for check in self.checks if check.kind == "case"], late=False)
+        self._cases(many=False)
         if self.options.depth == "cases":
+            self._cases(many=True)
             return
         stress = [check for check in self.checks if stresses(check)]
         self._all_controls(len(stress))
@@ -95,18 +97,26 @@ class Run:
         self._host(self._programs(), late=True)
 
     def _all_controls(self, more: int) -> None:
-        """Run what is under control; to stop at the first, sweeps wait for a look at all faults."""
+        """Run what is quick, the cases that write many rows, and what is under control besides.
+
+        To stop at the first, the last waits until all faults had a look.
+        """
         checks = under_control(self.checks, virtual=self.capabilities.virtual_clock)
-        looked = not self.options.stop_at_first
-        for number, check in enumerate(checks):
-            if check.kind == "sweep" and not looked:
-                looked = True
-                for later in checks[number:]:
-                    if later.kind == "fault" and not self._enough():
-                        self._fault(later, brief=True)
-            if self._enough():
-                return
-            self._control(check, more=more)
+        quick = list(takewhile(lambda check: check.kind != "sweep", checks))
+        for check in quick:
+            if not self._enough():
+                self._control(check, more=more)
+        self._cases(many=True)
+        for check in checks[len(quick) :] if self.options.stop_at_first else ():
+            if check.kind == "fault" and not self._enough():
+                self._fault(check, brief=True)
+        for check in checks[len(quick) :]:
+            if not self._enough():
+                self._control(check, more=more)
+
+    def _cases(self, *, many: bool) -> None:
+        cases = [check for check in self.checks if check.kind == "case" and check.many is many]
+        self._host(cases, late=False)
 
     def _control(self, check: Check, *, more: int) -> None:
         if check.kind == "sweep":
@@ -214,7 +224,7 @@ class Run:
         return ended, reached
 
     def _within(self, reached: Check | None) -> bool:
-        """Tell whether the cases that are as quick as the first that failed are still under way.
+        """Tell whether the cases are still under way of which one was the first that failed.
 
         Most defects break several, and the first of them is seldom the one that is about it. They
         take a second; where a store's own time makes them long, they are left after a few.
@@ -222,14 +232,13 @@ class Run:
         if self._failed is None or reached is None or reached.kind != "case":
             return False
         failed, since_ns = self._failed
-        together = failed.kind == "case" and failed.many == reached.many
-        return together and monotonic_ns() - since_ns < _GROUP_S * 1e9
+        return failed.kind == "case" and monotonic_ns() - since_ns < _GROUP_S * 1e9
 
     def _blame(self, check: Check, ended: Ended) -> None:
         if isinstance(ended.last_message, host.Hung):
             why = f"{ended.last_message.call} did not return within {self.options.call_max_s:g} s"
         else:
-            why = f"while it ran, {ended.describe()}{last_words(ended)}"
+            why = f"while it ran, {ended.describe()}{host.last_words(ended)}"
         self._error(check, why)
 
     def _error(self, check: Check, why: str) -> None:
@@ -383,10 +392,3 @@ class Run:
                     counters=dict(counters),
                 )
             )
-
-
-def last_words(ended: Ended) -> str:
-    """Answer what a child printed last, ready to follow a sentence; empty where nothing."""
-    if not ended.stderr_tail:
-        return ""
-    return "; the last lines that it printed:\n  " + "\n  ".join(ended.stderr_tail[-8:])
