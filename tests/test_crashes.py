@@ -38,7 +38,9 @@ WHOLE = Capabilities(virtual_clock=True, private_files=True, damage=True)
 TTL = 2_000
 
 
-def judged(target: str, fault: str, tmp_path: Path, budget_s: float = 3) -> list[CheckResult]:
+def judged(
+    target: str, fault: str, tmp_path: Path, budget_s: float = 3, **more: bool
+) -> list[CheckResult]:
     """Run one check with faults on a target that declares all that the SQLite store does."""
     capabilities = MUTANTS[target.removeprefix("mutant:")].connect if ":" in target else None
     declared = WHOLE
@@ -46,7 +48,9 @@ def judged(target: str, fault: str, tmp_path: Path, budget_s: float = 3) -> list
         backend = capabilities(str(tmp_path / "probe"), clock=SystemClock())
         declared = backend.capabilities
         backend.close()
-    return run_fault(fault, Target(target), declared, run_dir=tmp_path, budget_s=budget_s, seed=1)
+    return run_fault(
+        fault, Target(target), declared, run_dir=tmp_path, budget_s=budget_s, seed=1, **more
+    )
 
 
 class TestRightStore:
@@ -113,13 +117,37 @@ class TestMutants:
         self, name: str, fault: str, clause: str, told: str, tmp_path: Path
     ) -> None:
         """A store with one defect breaks its clause, and the story shows how."""
-        found = {each.clause: each for each in judged(f"mutant:{name}", fault, tmp_path)}
+        budget_s = 60 if fault == "failed-system-calls" else 3  # it ends when all were tried
+        found = {each.clause: each for each in judged(f"mutant:{name}", fault, tmp_path, budget_s)}
         assert clause in MUTANTS[name].clauses
         assert found[clause].status is Status.FAIL
         violation = found[clause].violation
         assert violation is not None
         assert told in "\n".join(violation.happened)
         assert "--level crash" in violation.reproduce
+
+    def test_to_stop_at_the_first_is_to_tell_what_is_broken_and_no_more(
+        self, tmp_path: Path
+    ) -> None:
+        """With stop-at-first a check ends at what is broken; what is not has no result."""
+        found = judged(
+            "mutant:error-is-false", "failed-system-calls", tmp_path, 60, stop_at_first=True
+        )
+        assert [(each.clause, each.status) for each in found] == [("ERR-5", Status.FAIL)]
+        assert found[0].evidence["claims with a failed call"] == 1
+
+    @pytest.mark.parametrize("fault", ["kills-in-storms", "stops-at-points", "failed-system-calls"])
+    def test_a_brief_look_accuses_nobody_and_proves_nothing(
+        self, fault: str, tmp_path: Path
+    ) -> None:
+        """Of a right store a brief look answers nothing, so that it is no evidence."""
+        assert judged("sqlite", fault, tmp_path, 0.5, brief=True) == []
+
+    def test_a_brief_look_finds_what_is_broken_at_once(self, tmp_path: Path) -> None:
+        """An error that is answered with False is seen in the first calls that fail."""
+        found = judged("mutant:error-is-false", "failed-system-calls", tmp_path, 0.5, brief=True)
+        assert {each.status for each in found} == {Status.FAIL}
+        assert "ERR-5" in {each.clause for each in found}
 
     def test_a_clock_that_is_set_is_judged_by_cases(self) -> None:
         """A store that takes rows of the future for garbage breaks TTL-8, with a script."""

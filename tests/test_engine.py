@@ -10,9 +10,10 @@ import pytest
 
 import bad_targets
 from onewinner.adapters.targets import Target, TargetError
+from onewinner.contract import Capabilities
 from onewinner.contract.clauses import by_level
 from onewinner.suite.engine import Options, UsageError, smoke, verify
-from onewinner.suite.registry import all_checks, under_control
+from onewinner.suite.registry import all_checks, checks_for, under_control
 from onewinner.suite.tree import ExitCode, Status
 
 QUICK = Options(budget_s=1, seed=1, select=("DEL-1",), call_max_s=1)
@@ -81,14 +82,14 @@ def test_stop_at_first_leaves_out_what_did_not_run():
         (
             "luck",
             [
-                *("random_programs", "early-clock", "schedules-on-threads"),
+                *("early-clock", "schedules-on-threads", "random_programs"),
                 *("claims-on-threads", "random_programs"),
             ],
         ),
     ],
 )
 def test_what_tells_most_for_its_time_comes_first(depth, rest):
-    """Cases and a few programs, then what is under control; what takes long or needs luck last."""
+    """Cases, then what is under control and a few programs; what takes long or needs luck last."""
     told = []
     wanted = Options(budget_s=1, seed=1, select=("CLAIM-1", "CLAIM-5", "TTL-6"), depth=depth)
     verify(Target("memory"), wanted, on_progress=lambda each: told.append(each.check))
@@ -100,12 +101,33 @@ def test_what_tells_most_for_its_time_comes_first(depth, rest):
 
 @pytest.mark.parametrize("virtual", [True, False])
 def test_what_waits_comes_after_what_does_not(virtual):
-    """Files and forks come before sweeps, as do interrupted calls where time is the kit's."""
+    """Files and forks come before sweeps; in virtual time kills and early clocks do."""
     names = [check.name for check in under_control(all_checks(), virtual=virtual)]
-    sweep, interrupted = names.index("schedules-on-processes"), names.index("early-clock")
-    assert max(names.index("files"), names.index("forks")) < sweep < names.index("kills-at-points")
-    assert (interrupted < sweep) is virtual
+    sweep = names.index("schedules-on-processes")
+    assert max(names.index("files"), names.index("forks")) < sweep
+    for name in ("early-clock", "full-disk", "kills-at-points", "kills-at-system-calls"):
+        assert (names.index(name) < sweep) is virtual
+    for name in ("kills-in-storms", "stops-at-points", "failed-system-calls"):
+        assert names.index(name) > sweep
     assert len(names) == len(set(names))
+
+
+def test_cases_with_many_rows_come_last():
+    """Of the cases those that write nearly a thousand rows come after all others."""
+    many = [check.many for check in all_checks() if check.kind == "case"]
+    assert many == sorted(many)
+    assert True in many
+
+
+def test_quick_cases_end_as_a_group():
+    """With stop-at-first the cases that are as quick as the first that failed are run as well."""
+    found = verify(Target("mutant:null-is-absent"), Options(seed=1, stop_at_first=True))
+    ran = {check.check for clause in found.clauses for check in clause.checks}
+    known = checks_for("process", Capabilities(virtual_clock=True))
+    quick = {check.name for check in known if check.kind == "case" and not check.many}
+    assert ran == quick
+    failed = {clause.clause.id for clause in found.clauses if clause.status is Status.FAIL}
+    assert "READ-2" in failed
 
 
 def test_a_sweep_stops_at_the_first_that_goes_wrong():

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from onewinner.adapters.targets import Target
+from onewinner.clock import ManualClock
 from onewinner.contract import ABSENT, NEWER, Capabilities, Entry, InvalidInput, StoreError
 from onewinner.model import Call, Count, Listing, Refused, Row, Value
 from onewinner.stores import memory, sqlite
@@ -125,6 +126,43 @@ def test_undirected_programs_blame_a_likely_clause(tmp_path, capabilities, wrong
         _use_everything(space)
     assert blame(session, caught.value) == clause
     session.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "mutant", "clause"),
+    [
+        ("fresh_key_is_won", "null-is-absent", "READ-2"),
+        ("fresh_key_is_won", "lookup-wants-expiry", "READ-1"),
+        ("fresh_key_is_won", "lookup-removes", "READ-4"),
+        ("fresh_key_is_won", "ttl-in-seconds", "TTL-1"),
+        ("fresh_key_is_won", "hidden-default-ttl", "TTL-3"),
+        ("fresh_key_is_won", "claim-answers-none", "CLAIM-1"),
+        ("every_kind_of_value_can_be_claimed_with", "claim-always-true", "CLAIM-2"),
+        ("every_kind_of_value_can_be_claimed_with", "loser-releases", "CLAIM-3"),
+        ("live_key_is_refused", "refused-claim-makes-row-newest", "CLAIM-3"),
+        ("live_key_is_refused", "won-if-value-is-mine", "CLAIM-2"),
+        ("registered_key_is_refused", "register-only-updates", "REG-1"),
+        ("register_writes_over_absent_and_live", "register-keeps-created-at", "REG-2"),
+        ("refused_claim_does_not_renew", "expired-row-blocks-claim", "TTL-5"),
+        ("refused_claim_does_not_renew", "entries-unordered", "READ-4"),
+        ("refused_claim_does_not_renew", "refused-claim-refreshes-ttl", "CLAIM-3"),
+        ("refused_claim_evicts_nobody", "refused-claim-evicts", "CLAIM-4"),
+        ("refused_claim_in_a_namespace_of_one", "max-entries-off-by-one", "EVICT-1"),
+        ("readers_change_nothing", "evicts-youngest", "EVICT-1"),
+        ("readers_change_nothing", "lookup-removes", "READ-3"),
+        ("fresh_row_survives_ties", "ties-go-the-other-way", "EVICT-3"),
+        ("fresh_row_survives_ties", "evicts-row-just-written", "EVICT-2"),
+        ("oldest_row_is_evicted", "evicts-in-batches", "EVICT-1"),
+        ("huge_ttl_is_refused_or_works", "refusal-leaves-transaction-open", "ERR-4"),
+        ("huge_ttl_is_refused_or_works", "huge-ttl-poison", "TTL-7"),
+    ],
+)
+def test_case_blames_its_clause_where_that_can_be(tmp_path, name, mutant, clause):
+    """A divergence of a case breaks the case's clause, or what its answer shows is another one."""
+    target = Target(f"mutant:{mutant}")
+    declared = target.connect(str(tmp_path / "probe"), ManualClock(0)).capabilities
+    found = run_case(CASES[name], target, declared, str(tmp_path))
+    assert [each.clause for each in found if each.status is Status.FAIL] == [clause]
 
 
 def test_case_whose_set_up_breaks_is_untested(tmp_path, capabilities):

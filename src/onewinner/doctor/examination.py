@@ -12,7 +12,7 @@ from onewinner.doctor.trials import CORRECT, try_correct, try_mutant
 from onewinner.mutants import MUTANTS
 from onewinner.suite.engine import UsageError
 from onewinner.suite.processors import processors
-from onewinner.suite.run import versions
+from onewinner.suite.provenance import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,11 @@ def summary(examined: Examination) -> tuple[str, ...]:
     worst = max((f.worst_s for f in mutants if f.worst_s is not None), default=None)
     if medians:
         middle = statistics.median(medians)
-        told.append(f"time to detection: median {seconds(middle)}, worst {seconds(worst)}")
+        most = sorted(medians)[math.ceil(0.95 * len(medians)) - 1]
+        told.append(
+            f"time to detection: median {seconds(middle)}, 95 % within {seconds(most)}, "
+            f"worst {seconds(worst)}"
+        )
     told.append(f"false alarms: {accused} in {text.count(runs, 'run')} of correct stores")
     return tuple(told)
 

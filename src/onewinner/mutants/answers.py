@@ -100,7 +100,7 @@ class ClaimAnswersCount(SqliteStore):
 
 
 @mutant(
-    *("CAP-1", "ERR-1"),
+    *("CAP-1", "ERR-1", "INPUT-8", "INPUT-9"),
     seen="diskcache FanoutCache.add answers False where the database timed out; cachelib's "
     "DynamoDB backend",
 )

@@ -138,16 +138,20 @@ class LockFileTakenOverByAge(SqliteStore):
         mine = lock.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         until_ns = monotonic_ns() + int(_PATIENCE_S * 1e9)
         while monotonic_ns() < until_ns:
-            mine.write_text(f"{os.getpid()} {self._clock.now_ms() + self.AGE_MS}", "ascii")
             try:
+                mine.write_text(f"{os.getpid()} {self._clock.now_ms() + self.AGE_MS}", "ascii")
                 os.link(mine, lock)
             except FileExistsError:
                 if not self._taken_over(lock):
                     sleep(_LOOK_S)
+            except OSError as error:
+                raise StoreError(
+                    code="WRITE_FAILED", operation="register", message=str(error)
+                ) from error
             else:
                 return
             finally:
-                mine.unlink()
+                mine.unlink(missing_ok=True)
         raise StoreError(code="WRITE_FAILED", operation="register", message=f"{lock} is held")
 
     def _taken_over(self, lock: Path) -> bool:

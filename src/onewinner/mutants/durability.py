@@ -15,6 +15,7 @@ from onewinner.clock import Clock, monotonic_ns, sleep
 from onewinner.contract import ABSENT, BASE, Capabilities, Profile, StoreError
 from onewinner.mutants.atomicity import HELD
 from onewinner.mutants.registry import changed, mutant
+from onewinner.stores import input as rules
 from onewinner.stores.sqlite import ROW, SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
 
@@ -55,6 +56,12 @@ class CommitsLate(SqliteFile):
             timer.daemon = True
             timer.start()
 
+    @contextmanager
+    def statement(self, operation: str) -> Iterator[sqlite3.Connection]:
+        """Read in a transaction, so that who reads waits for the commit that is late."""
+        with self.transaction(operation, "READ_FAILED") as connection:
+            yield connection
+
     def _commit(self) -> None:
         with self._lock:
             self._settle()
@@ -82,6 +89,7 @@ class TtlInASecondStep(SqliteStore):
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
         """Claim without expiry, and then set it."""
+        rules.expiry(self._clock.now_ms(), rules.ttl(ttl_ms, "register"), "register")
         won = super().register_if_absent(key, value)
         if won and ttl_ms is not None:
             with self._write("register", key, value, ttl_ms) as run:
@@ -140,7 +148,7 @@ class LockFileOutlivesItsHolder(_LockFile):
 
 
 @mutant(
-    *("DUR-7", "DUR-6"),
+    *("DUR-7", "DUR-6", "ERR-6"),
     shows="faults",
     seen="M. Kleppmann, How to do distributed locking: a lease without a fencing token",
 )
@@ -201,7 +209,9 @@ class FilesForEverybody(SqliteFile):
 
 
 @mutant(
-    *("DUR-4", "DUR-6"), shows="faults", seen="file stores that open the final name and write to it"
+    *("DUR-4", "DUR-6", "ERR-6"),
+    shows="faults",
+    seen="file stores that open the final name and write to it",
 )
 class HalfWrittenRows:
     """The file has its name before it has its contents: a worker that dies leaves half a row."""
@@ -280,6 +290,7 @@ class ClaimThenRegisterWithTtl(SqliteStore):
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
         """Claim, and register what was claimed."""
+        rules.expiry(self._clock.now_ms(), rules.ttl(ttl_ms, "register"), "register")
         won = super().register_if_absent(key, value)
         if won and ttl_ms is not None:
             self.register(key, value, ttl_ms=ttl_ms)

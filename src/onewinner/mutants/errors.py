@@ -168,7 +168,7 @@ class DamagedRowCannotBeDeleted(SqliteStore):
 
     def delete(self, key: str) -> bool:
         """Consume, and say whether something was there."""
-        return self.consume(key) is not ABSENT
+        return self.consume(self._key(key, "delete")) is not ABSENT
 
 
 @mutant("ERR-7", shows="faults")

@@ -339,8 +339,9 @@ class DictGetThenPop(MemoryStore):
 
     def consume(self, key: str) -> Json | Absent:
         """Look under the lock, and remove under the lock again."""
-        value = self.lookup(key)
-        self.delete(key)
+        name = self._key(key, "consume")
+        value = self.lookup(name)
+        self.delete(name)
         return value
 
 
@@ -353,7 +354,8 @@ class ConsumeLockedInProcess(SqliteStore):
 
     def consume(self, key: str) -> Json | Absent:
         """Read and delete under a lock that other processes do not know."""
+        name = self._key(key, "consume")
         with _CONSUMING:
-            value = self.lookup(key)
-            self.delete(key)
+            value = self.lookup(name)
+            self.delete(name)
             return value

@@ -118,7 +118,7 @@ def _clause(mine: Operation, *, alone: bool, vacant: bool) -> str:
         return "ERR-6"
     if mine.f == "delete":
         return "DEL-1"
-    return "ERR-5" if alone and vacant and mine.f == _CLAIM and mine.outcome.result else "ERR-6"
+    return "ERR-5" if alone and vacant and mine.f == _CLAIM else "ERR-6"
 
 
 def opening(place: Place) -> Call:

@@ -12,7 +12,7 @@ from onewinner.suite.session import START_MS
 from onewinner.suite.tree import Violation
 
 if TYPE_CHECKING:
-    from onewinner.model import Row, Space
+    from onewinner.model import Call, Row, Space
     from onewinner.suite.answers import Observed
     from onewinner.suite.divergence import Divergence
     from onewinner.suite.session import Session
@@ -123,6 +123,8 @@ def _wrong_read(session: Session, divergence: Divergence) -> str:
     """A reader that shows another state than the model's: what was done last explains it."""
     if session.was_at_cap and _last_change(session, "") == "CAP-2":
         return "CAP-2"
+    if (lost := lost_in_eviction(session, divergence)) is not None:
+        return lost
     expected, seen = divergence.expected[0], divergence.observed
     if isinstance(expected, Listing) and isinstance(seen, Listing):
         return _wrong_listing(session, divergence, expected, seen)
@@ -140,7 +142,11 @@ def _wrong_read(session: Session, divergence: Divergence) -> str:
         touched = any(repr(divergence.call.key) in step.code for step in session.steps[:-1])
         return _last_change(session, "READ-1") if touched else "READ-1"
     if isinstance(seen, Absent) and isinstance(expected, Value):
-        return "READ-2" if expected.text == "null" else _last_change(session, "READ-1")
+        if expected.text == "null":
+            return "READ-2"
+        return read_differently(session, divergence, str(divergence.call.key)) or _last_change(
+            session, "READ-1"
+        )
     return _last_change(session, "READ-7")
 
 
@@ -154,7 +160,93 @@ def _wrong_listing(
     extra = [_row(space, key) for key in found.keys() - wanted.keys()]
     if any(row is not None for row in extra):
         return "TTL-4"
+    for key in wanted.keys() - found.keys():
+        if (unseen := read_differently(session, divergence, key)) is not None:
+            return unseen
+    written = session.last.written
+    if written is not None and not session.last.refused and wanted.keys() == found.keys():
+        here = _place(written) == _place(divergence.call)
+        wrong = {key for key in wanted if wanted[key] != found[key]}
+        key = str(written.key).strip()
+        if here and wrong == {key} and wanted[key].value == found[key].value:
+            return _wrong_times(session, written, wanted[key], found[key])
     return _last_change(session, "READ-4")
+
+
+def read_differently(session: Session, divergence: Divergence, key: str) -> str | None:
+    """Answer the clause of a reader that does not show a row, where nothing else explains it.
+
+    That is so where the row was shown since anything was done, and where all that was done is an
+    insert of another one, into a namespace that had room. Else None.
+    """
+    f, place, last = divergence.call.f, _place(divergence.call), session.last
+    if (f, *place, key) in last.read:
+        return "READ-3"
+    another = last.written is not None and (*_place(last.written), str(last.written.key).strip())
+    inserted = another and not last.refused and another != (*place, key)
+    if last.shown(divergence.call, key) or inserted:
+        return "READ-1" if f == "lookup" else "READ-4"
+    return None
+
+
+def _wrong_times(session: Session, written: Call, wanted: Row, found: Row) -> str:
+    """A new row with other times than were asked for."""
+    if session.last.reclaimed:
+        return "TTL-5"
+    if wanted.expires_at == found.expires_at:
+        return "READ-4"
+    if wanted.expires_at is None:
+        return "TTL-3"
+    return "TTL-2" if written.ttl_ms is None else "TTL-1"
+
+
+def lost_in_eviction(session: Session, divergence: Divergence) -> str | None:
+    """Answer the clause about eviction that the rows tell which are there after an insert.
+
+    None where no insert into a namespace that is full now was the last thing done, or the rows do
+    not tell.
+    """
+    written, call = session.last.written, divergence.call
+    limits = session.capabilities.limits
+    if written is None or session.last.refused or not session.capabilities.eviction:
+        return None
+    full = divergence.before.space(written.plugin, str(written.namespace))
+    if full is None or len(full.live(divergence.now)) < full.max_entries:
+        return None
+    missing, extra = missing_rows(divergence), _extra(divergence)
+    if (not missing and not extra) or limits.overflow_policy == "reject-new":
+        return None
+    if any(session.last.shown(call, key) for key in missing):
+        return None  # they were there after the insert
+    if _place(written) != _place(call):
+        return "ISO-3" if missing else None
+    if str(written.key).strip() in missing:
+        return "EVICT-2"
+    ages = {row.created_at for row in full.rows if row.key in missing}
+    return "EVICT-3" if missing and ages == set(extra.values()) else "EVICT-1"
+
+
+def _place(call: Call) -> tuple[str, str]:
+    return call.plugin, str(call.namespace).strip()
+
+
+def missing_rows(divergence: Divergence) -> set[str]:
+    """Answer the keys of live rows that a reader does not show."""
+    expected, seen = divergence.expected[0], divergence.observed
+    if isinstance(expected, Listing) and isinstance(seen, Listing):
+        return {row.key for row in expected.rows} - {row.key for row in seen.rows}
+    lost = isinstance(expected, Value) and isinstance(seen, Absent)
+    return {str(divergence.call.key).strip()} if lost else set()
+
+
+def _extra(divergence: Divergence) -> dict[str, int | None]:
+    """Answer the keys that a reader shows and no row has, with the ages that are told."""
+    expected, seen = divergence.expected[0], divergence.observed
+    if isinstance(expected, Listing) and isinstance(seen, Listing):
+        known = {row.key for row in expected.rows}
+        return {row.key: row.created_at for row in seen.rows if row.key not in known}
+    more = isinstance(expected, Absent) and isinstance(seen, Value)
+    return {str(divergence.call.key).strip(): None} if more else {}
 
 
 _CHANGES = (
@@ -185,9 +277,11 @@ def _last_change(session: Session, otherwise: str) -> str:
 def _of_insert(session: Session, seen: str, clause: str) -> str:
     """An insert that was accepted changes what it writes and what it evicts."""
     if clause == "CLAIM-3" and "True" in seen:
-        clause = "CLAIM-1"
+        clause = "TTL-5" if session.last.reclaimed else "CLAIM-1"
+    if clause == "REG-2" and session.last.written is not None:
+        clause = "REG-1"  # a new row, and no update
     full = any(len(s.live(session.now)) >= s.max_entries for s in session.state.spaces)
-    if clause in ("CLAIM-1", "REG-2") and full and session.capabilities.eviction:
+    if clause in ("CLAIM-1", "REG-1", "REG-2") and full and session.capabilities.eviction:
         return "EVICT-1"
     if clause == "TTL-3" and any(r.expires_at for s in session.state.spaces for r in s.rows):
         return "TTL-1"

@@ -24,7 +24,7 @@ from onewinner.suite.options import (
     UsageError,
 )
 from onewinner.suite.registry import Check, race_called
-from onewinner.suite.run import Run, last_words
+from onewinner.suite.run import Run
 from onewinner.suite.scratch import scratch_directory
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _probe(target: Target, run_dir: str) -> host.Probed:
     if not ended.ok:
         raise TargetError(
             f"target {target.name}: the process that connects to it and makes two claims did not "
-            f"come back: {ended.describe()}{last_words(ended)}"
+            f"come back: {ended.describe()}{host.last_words(ended)}"
         )
     probed: host.Probed = ended.value
     if probed.refusal:

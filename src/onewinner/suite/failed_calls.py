@@ -108,7 +108,7 @@ class _FailedCalls:
         self._tally = tally
         self._ground = ground
         self._after_errors = AfterErrors(ask.capabilities, tally, ground)
-        self._over_ns = monotonic_ns() + int(max(ask.budget_s, _LEAST_S) * 1e9)
+        self._over_ns = monotonic_ns() + int(ask.time_s(_LEAST_S) * 1e9)
 
     def run(self) -> None:
         """Go through the scenes: nobody else is there, a rival comes, one is at work already."""
@@ -159,7 +159,7 @@ class _FailedCalls:
         return True
 
     def _over(self) -> bool:
-        return monotonic_ns() > self._over_ns or self._ask.clauses <= self._tally.broken.keys()
+        return monotonic_ns() > self._over_ns or self._ask.told(self._tally)
 
     @property
     def _victim(self) -> TracedClaimant:

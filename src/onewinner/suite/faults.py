@@ -67,7 +67,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What a check with faults is asked to do; `kept` takes the history of its calls and acts."""
+    """What a check with faults is asked to do; `kept` takes the history of its calls and acts.
+
+    `stop_at_first`: the first clause that is seen broken is enough. `brief`: only a first look is
+    asked for, within the budget, so that what was found right is no evidence.
+    """
 
     target: Target
     capabilities: Capabilities
@@ -76,6 +80,17 @@ class Ask:
     seed: int
     clauses: AbstractSet[str]
     kept: Kept | None = None
+    stop_at_first: bool = False
+    brief: bool = False
+
+    def time_s(self, least_s: float) -> float:
+        """Answer the seconds that the check has, at least so many where it is to be evidence."""
+        return self.budget_s if self.brief else max(self.budget_s, least_s)
+
+    def told(self, tally: Tally) -> bool:
+        """Tell whether nothing more is to be found out."""
+        broken = tally.broken.keys()
+        return self.clauses <= broken or (self.stop_at_first and bool(broken))
 
     def applies(self, clause: str) -> bool:
         """Tell whether a clause is asked for and the store declares what it needs."""
@@ -89,12 +104,14 @@ Run: TypeAlias = "Callable[[Ask, Tally], None]"
 class Fault:
     """A check with faults: the clauses that it judges, and where its work stands in code.
 
-    `holds`: it holds claimants at points, which takes a system that tells who sleeps.
+    `holds`: it holds claimants at points, which takes a system that tells who sleeps. `long`: it
+    waits, or goes on for as long as it has time.
     """
 
     clauses: tuple[str, ...]
     find: Callable[[], Run]
     holds: bool = True
+    long: bool = False
 
 
 def _kills() -> Run:
@@ -146,14 +163,14 @@ def _files() -> Run:
 
 
 FAULTS: Final[dict[str, Fault]] = {
-    "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),
-    "kills-at-system-calls": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills_at_system_calls),
-    "kills-in-storms": Fault(("DUR-3", "DUR-4", "DUR-6"), _storms),
-    "stops-at-points": Fault(("DUR-7",), _stops),
+    "files": Fault(("DUR-9", "ERR-7", "ERR-1"), _files, holds=False),
     "forks": Fault(("DUR-8",), _forks, holds=False),
     "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
-    "failed-system-calls": Fault(("ERR-5", "ERR-6", "DEL-1"), _failed_calls),
-    "files": Fault(("DUR-9", "ERR-7", "ERR-1"), _files, holds=False),
+    "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),
+    "kills-at-system-calls": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills_at_system_calls),
+    "kills-in-storms": Fault(("DUR-3", "DUR-4", "DUR-6"), _storms, long=True),
+    "stops-at-points": Fault(("DUR-7",), _stops, long=True),
+    "failed-system-calls": Fault(("ERR-5", "ERR-6", "DEL-1"), _failed_calls, long=True),
 }
 
 
@@ -167,10 +184,14 @@ def run_fault(
     seed: int,
     chosen: AbstractSet[str] = frozenset(CLAUSES),
     histories: Path | None = None,
+    stop_at_first: bool = False,
+    brief: bool = False,
 ) -> list[CheckResult]:
     """Run one check with faults, and answer a result for each of its clauses that applies.
 
-    Its history is kept in `histories`, where given.
+    Its history is kept in `histories`, where given. With `stop_at_first` the first clause that is
+    seen broken ends it, and with `brief` it only has a first look, as long as the budget says: then
+    only what is broken has a result.
     """
     started = monotonic_ns()
     fault = FAULTS[name]
@@ -182,6 +203,8 @@ def run_fault(
         seed=seed,
         clauses=frozenset(fault.clauses) & chosen,
         kept=None if histories is None else Kept(histories, name, _eps_ms(capabilities)),
+        stop_at_first=stop_at_first,
+        brief=brief,
     )
     tally = Tally()
     failure = ""
@@ -194,7 +217,9 @@ def run_fault(
     except (ChildError, RuntimeError) as error:
         failure = str(error)
     seconds = (monotonic_ns() - started) / 1e9
-    return list(_results(name, ask, tally, failure, seconds))
+    results = _results(name, ask, tally, failure, seconds)
+    cut_off = brief or (stop_at_first and tally.broken)
+    return [each for each in results if not cut_off or each.status is Status.FAIL]
 
 
 def _eps_ms(capabilities: Capabilities) -> int:

@@ -62,7 +62,7 @@ class _Full:
         self._ground = ground
         self._after_errors = AfterErrors(ask.capabilities, tally, ground)
         self._boundary: Boundary = "sql"
-        self._over_ns = monotonic_ns() + int(max(ask.budget_s, _LEAST_S) * 1e9)
+        self._over_ns = monotonic_ns() + int(ask.time_s(_LEAST_S) * 1e9)
         self._after: tuple[Point, ...] = ()
 
     def run(self) -> None:
@@ -84,7 +84,7 @@ class _Full:
         late = monotonic_ns() > self._over_ns
         if late:
             self._tally.counts["all points"] = "as far as the time went"
-        return late or self._ask.clauses <= self._tally.broken.keys()
+        return late or self._ask.told(self._tally)
 
     def _unheld(self) -> tuple[Point, ...]:
         place = self._ground.place()

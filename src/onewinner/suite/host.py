@@ -19,6 +19,7 @@ from onewinner.suite.tree import CheckResult, Status
 if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
+    from onewinner.runner import Ended
     from onewinner.suite.registry import Check
     from onewinner.suite.session import Session
 
@@ -211,3 +212,10 @@ def _one_win_one_refusal(store: Any, key: str) -> list[str]:
 def hung_result(check: Check, clause: str, why: str) -> CheckResult:
     """Answer the result of a check in which the target hung, died or broke its interface."""
     return CheckResult(check=check.name, clause=clause, status=Status.ERROR, reason=why)
+
+
+def last_words(ended: Ended) -> str:
+    """Answer what a child printed last, ready to follow a sentence; empty where nothing."""
+    if not ended.stderr_tail:
+        return ""
+    return "; the last lines that it printed:\n  " + "\n  ".join(ended.stderr_tail[-8:])

@@ -52,14 +52,14 @@ def run_storms(ask: Ask, tally: Tally) -> None:
     """Let storms come and go for the time given, at least `FLOOR` of them."""
     began_ns = monotonic_ns()
     least_ns = began_ns + int(ask.budget_s / 2 * 1e9)
-    hard_ns = began_ns + int(max(ask.budget_s, 5.0) * _HARD_FACTOR * 1e9)
+    hard_ns = began_ns + int(ask.time_s(5.0) * _HARD_FACTOR * 1e9)
     with (
         Ground(ask.target, ask.capabilities, ask.home, claimants=1) as ground,
         Nursery(ask.target, ground.clock) as nursery,
     ):
         for number in range(_STORMS_MOST):
             past = monotonic_ns() > (least_ns if number >= FLOOR else hard_ns)
-            if past or ask.clauses <= tally.broken.keys():
+            if past or ask.told(tally):
                 break
             _Aftermath(ask, tally, ground).of(nursery, number)
     storms, answers = tally.number("storms"), tally.number("claims answered")

@@ -100,7 +100,7 @@ class _Kills:
         self._ground = ground
         self._nursery = nursery
         self._judge = CrashJudge(ask.capabilities)
-        self._over_ns = monotonic_ns() + int(max(ask.budget_s, _LEAST_S) * 1e9)
+        self._over_ns = monotonic_ns() + int(ask.time_s(_LEAST_S) * 1e9)
         self._boundary = boundary
         self._hung = 0
 

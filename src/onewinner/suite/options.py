@@ -21,7 +21,7 @@ PROGRAM_SHARE: Final = 0.3
 """The part of the budget that random programs get; the races share the rest."""
 
 FIRST_SHARE: Final = 0.02
-"""The part of the budget that random programs get before the sweeps, out of their share."""
+"""The part of the budget that random programs get before the races, out of their share."""
 
 SWEEP_SHARE: Final = 0.12
 """The part of the budget that each sweep of schedules may take at most."""
@@ -47,7 +47,8 @@ class Options:
     `level` None: `process`, or `thread` where the target's scope allows no more. `select`
     holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
     be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
-    time-out for what must run. `call_max_s` is the time after which a sequential call counts as
+    time-out for what must run. With `stop_at_first` the first violation is the last, but that cases
+    end as a group (see `Run`). `call_max_s` is the time after which a sequential call counts as
     hung. `histories` is a folder that exists, in which the histories of races and faults are kept.
     A run goes as far as `depth` says: the cases alone, these and what is under control, or all,
     with the random programs and races that live on luck.

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from onewinner.contract.clauses import Level
     from onewinner.suite.races import Race
 
-_SLOW = frozenset({"CAP-1", "CAP-2", "CAP-3", "CAP-4"})
-"""Clauses whose cases fill a plugin up to its cap: they come last of the cases."""
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -26,13 +23,15 @@ class Check:
 
     `case` is a small directed program, `program` the random programs of the stateful machine,
     `sweep` all schedules of a few calls under control, `fault` what the nemesis does to a store,
-    and `race` parallel claimants in threads or processes.
+    and `race` parallel claimants in threads or processes. Of the cases those that write `many`
+    rows take longest.
     """
 
     name: str
     clauses: tuple[str, ...]
     level: Level
     kind: Literal["case", "program", "sweep", "fault", "race"]
+    many: bool = False
 
     def missing(self, capabilities: Capabilities) -> str | None:
         """Say what the store does not declare that this check needs, or None where it applies."""
@@ -68,15 +67,20 @@ def under_control(checks: Iterable[Check], *, virtual: bool) -> list[Check]:
     """Answer the checks that need no luck and take more than a moment, the quickest first.
 
     At files and forks nobody is held, and calls that are interrupted in `virtual` time wait for
-    nothing: these take a second or less. Sweeps take a few, and then comes what has to wait.
+    nothing: these take a second or less. Kills and a full disk take one to three where time is
+    `virtual`, and end. Sweeps take longer, and then comes what has to wait, or does not end.
     """
     from onewinner.suite.faults import FAULTS
 
     def rank(check: Check) -> int:
+        if check.kind == "race":
+            return 0 if virtual else 3
         if check.kind == "sweep":
-            return 1
-        quick = not FAULTS[check.name].holds if check.kind == "fault" else virtual
-        return 0 if quick else 2
+            return 2
+        fault = FAULTS[check.name]
+        if not fault.holds:
+            return 0
+        return 1 if virtual and not fault.long else 3
 
     kinds = {"sweep", "fault", "race"}
     return sorted((c for c in checks if c.kind in kinds and not stresses(c)), key=rank)
@@ -92,8 +96,8 @@ def all_checks() -> tuple[Check, ...]:
     from onewinner.suite.races import RACES
 
     order = list(CLAUSES)
-    in_order = sorted(CASES.values(), key=lambda c: (c.clause in _SLOW, order.index(c.clause)))
-    cases = [Check(c.name, (c.clause,), c.level, "case") for c in in_order]
+    in_order = sorted(CASES.values(), key=lambda c: (c.many, order.index(c.clause)))
+    cases = [Check(c.name, (c.clause,), c.level, "case", c.many) for c in in_order]
     races = [Check(r.name, tuple(r.clauses), r.level, "race") for r in RACES]
     sweeps = [
         Check(schedules.PROCESSES, schedules.clauses(processes=True), "process", "sweep"),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import platform
 import shlex
-import sqlite3
-import sys
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onewinner.clock import monotonic_ns, wall_ns
 from onewinner.contract.clauses import CLAUSES, Level, by_level
 from onewinner.runner import call_in_child
-from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.suite import host
 from onewinner.suite.options import (
     BUDGET_S,
@@ -28,11 +24,12 @@ from onewinner.suite.options import (
     Progress,
 )
 from onewinner.suite.processors import processors
+from onewinner.suite.provenance import as_plain, notes, versions
 from onewinner.suite.registry import Check, checks_for, race_called, stresses, under_control
 from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
@@ -42,6 +39,8 @@ if TYPE_CHECKING:
 
 _DEATHS_MAX = 3
 _BRIEF_S = 0.3
+_BRIEF_FAULT_S = 1.0
+_GROUP_S = 5.0
 _SEEDS_APART = 1_000  # more than one part of the programs ever uses
 
 
@@ -71,6 +70,7 @@ class Run:
         self.results: list[CheckResult] = []
         self.done = 0
         self._deaths = 0
+        self._failed: tuple[Check, int] | None = None
         self.checks = [c for c in checks_for(level, capabilities) if chosen & set(c.clauses)]
         self.stopped = False
         self.canaries: tuple[Canary, ...] = ()
@@ -78,24 +78,45 @@ class Run:
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
 
-        Cases and a few random programs, then what is under control (see `under_control`). After
+        Cases and what is under control (see `under_control`), then a few random programs. After
         that what needs luck: races, and the other programs, which hardly ever find what all those
         have missed.
         """
-        self._sequential(late=False)
+        self._cases(many=False)
         if self.options.depth == "cases":
+            self._cases(many=True)
             return
         stress = [check for check in self.checks if stresses(check)]
-        for check in under_control(self.checks, virtual=self.capabilities.virtual_clock):
-            if self._enough():
-                return
-            self._control(check, more=len(stress))
+        self._all_controls(len(stress))
         if self.options.depth == "control":
             return
+        self._host(self._programs(), late=False)
         if stress and not self._enough():
             self._calibrate(stress)
             self._race_all(stress)
-        self._sequential(late=True)
+        self._host(self._programs(), late=True)
+
+    def _all_controls(self, more: int) -> None:
+        """Run what is quick, the cases that write many rows, and what is under control besides.
+
+        To stop at the first, the last waits until all faults had a look.
+        """
+        checks = under_control(self.checks, virtual=self.capabilities.virtual_clock)
+        quick = list(takewhile(lambda check: check.kind != "sweep", checks))
+        for check in quick:
+            if not self._enough():
+                self._control(check, more=more)
+        self._cases(many=True)
+        for check in checks[len(quick) :] if self.options.stop_at_first else ():
+            if check.kind == "fault" and not self._enough():
+                self._fault(check, brief=True)
+        for check in checks[len(quick) :]:
+            if not self._enough():
+                self._control(check, more=more)
+
+    def _cases(self, *, many: bool) -> None:
+        cases = [check for check in self.checks if check.kind == "case" and check.many is many]
+        self._host(cases, late=False)
 
     def _control(self, check: Check, *, more: int) -> None:
         if check.kind == "sweep":
@@ -112,14 +133,14 @@ class Run:
             target=self.target.name,
             level=self.level,
             clauses=tuple(self._clause_results()),
-            capabilities=_as_plain(self.capabilities),
+            capabilities=as_plain(self.capabilities),
             seed=self.seed,
             budget_s=self.budget_s,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=self._elapsed_s(),
             cores=processors(),
             versions=versions(),
-            notes=tuple(dict.fromkeys([*_notes(), *noted])),
+            notes=tuple(dict.fromkeys([*notes(), *noted])),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
             canaries=self.canaries,
@@ -141,11 +162,6 @@ class Run:
         return found
 
     # --- sequential checks --------------------------------------------------------------------
-
-    def _sequential(self, *, late: bool) -> None:
-        """Run the cases and the first programs, or the other programs unless they failed before."""
-        cases = [] if late else [check for check in self.checks if check.kind == "case"]
-        self._host([*cases, *self._programs()], late=late)
 
     def _programs(self) -> list[Check]:
         """Answer the check of random programs, unless it has failed or goes too far."""
@@ -203,15 +219,26 @@ class Run:
             job,
             on_message=hear,
             silence_s=2 * self.options.call_max_s + 5,
-            stop=self._enough,
+            stop=lambda: self._enough() and not self._within(reached),
         )
         return ended, reached
+
+    def _within(self, reached: Check | None) -> bool:
+        """Tell whether the cases are still under way of which one was the first that failed.
+
+        Most defects break several, and the first of them is seldom the one that is about it. They
+        take a second; where a store's own time makes them long, they are left after a few.
+        """
+        if self._failed is None or reached is None or reached.kind != "case":
+            return False
+        failed, since_ns = self._failed
+        return failed.kind == "case" and monotonic_ns() - since_ns < _GROUP_S * 1e9
 
     def _blame(self, check: Check, ended: Ended) -> None:
         if isinstance(ended.last_message, host.Hung):
             why = f"{ended.last_message.call} did not return within {self.options.call_max_s:g} s"
         else:
-            why = f"while it ran, {ended.describe()}{last_words(ended)}"
+            why = f"while it ran, {ended.describe()}{host.last_words(ended)}"
         self._error(check, why)
 
     def _error(self, check: Check, why: str) -> None:
@@ -238,7 +265,7 @@ class Run:
         self.done += 1
         self._add(check, tuple(results))
 
-    def _fault(self, check: Check) -> None:
+    def _fault(self, check: Check, *, brief: bool = False) -> None:
         from onewinner.suite.faults import run_fault
 
         self._tell(check.name, {})
@@ -247,12 +274,14 @@ class Run:
             self.target,
             self.capabilities,
             run_dir=Path(self.run_dir),
-            budget_s=self.budget_s * FAULT_SHARE,
+            budget_s=_BRIEF_FAULT_S if brief else self.budget_s * FAULT_SHARE,
             seed=self.seed,
             chosen=self.chosen,
-            histories=self.options.histories,
+            histories=None if brief else self.options.histories,
+            stop_at_first=self.options.stop_at_first,
+            brief=brief,
         )
-        self.done += 1
+        self.done += not brief
         self._add(check, tuple(results))
 
     def _calibrate(self, races: list[Check]) -> None:
@@ -333,6 +362,8 @@ class Run:
                 violation = dataclasses.replace(result.violation, reproduce=again)
                 result = dataclasses.replace(result, violation=violation)  # noqa: PLW2901 - the same result, completed
             self.results.append(result)
+            if self._failed is None and result.status >= Status.FAIL:
+                self._failed = check, monotonic_ns()
         self._tell(check.name, {})
 
     def _command(self) -> str:
@@ -342,7 +373,7 @@ class Run:
         return shlex.join([*words, "--level", self.level])
 
     def _enough(self) -> bool:
-        failed = any(result.status >= Status.FAIL for result in self.results)
+        failed = self._failed is not None
         self.stopped = self.stopped or (self.options.stop_at_first and failed)
         return self.stopped
 
@@ -361,36 +392,3 @@ class Run:
                     counters=dict(counters),
                 )
             )
-
-
-def last_words(ended: Ended) -> str:
-    """Answer what a child printed last, ready to follow a sentence; empty where nothing."""
-    if not ended.stderr_tail:
-        return ""
-    return "; the last lines that it printed:\n  " + "\n  ".join(ended.stderr_tail[-8:])
-
-
-def _as_plain(capabilities: Capabilities) -> dict[str, Any]:
-    plain = dataclasses.asdict(capabilities)
-    plain["operations"] = sorted(capabilities.operations)
-    return plain
-
-
-def _notes() -> Iterator[str]:
-    """Yield what this machine does not allow, and what that costs."""
-    refusal = cannot_tell_who_sleeps()
-    if processors() == 1:
-        control = "the controlled schedules do not depend on it" if refusal is None else "use two"
-        yield f"one processor: claimants take turns, and races see far less than on two; {control}"
-    if refusal is not None:
-        yield f"{refusal}; random programs and races were judged without them"
-
-
-def versions() -> dict[str, str]:
-    """Answer what a run was made with: the kit, Python, SQLite and the platform."""
-    return {
-        "onewinner": importlib.metadata.version("onewinner"),
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "platform": f"{sys.platform} {platform.machine()}",
-    }

@@ -33,6 +33,7 @@ from onewinner.suite.answers import (
 )
 from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.handle import Handle
+from onewinner.suite.recollection import Recollection
 from onewinner.suite.script import Step, assertion, program, tolerant
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Session:
     `subject` is the clause that the program is about, `clause` the same from `judge` on. `tag` is
     put behind every plugin's id where many programs share one location. `was_at_cap` says that an
     insert was refused because its plugin was full. `state` is the usual one of those that explain
-    what was answered.
+    what was answered; `last` is what was done last.
     """
 
     target: Target
@@ -73,6 +74,7 @@ class Session:
     now: int = START_MS
     evicted: set[tuple[str, str, str]] = field(default_factory=set)
     was_at_cap: bool = False
+    last: Recollection = field(default_factory=Recollection)
     on_step: Callable[[State, Call, Observed], None] | None = None
     _backends: list[Backend] = field(default_factory=list)
     _rules: Rules = field(init=False)
@@ -118,6 +120,7 @@ class Session:
         assert self._clock is not None, "advance needs virtual time"
         self._clock.advance(by_ms)
         self.now += by_ms
+        self.last.moved()
         self.steps.append(Step(f"clock.advance({by_ms})", "", self.now))
 
     def tick(self) -> None:
@@ -136,6 +139,7 @@ class Session:
         wait_ms = ttl_ms + self.unit_ms + _REAL_MARGIN_MS
         sleep(wait_ms / 1000)
         self.now += wait_ms
+        self.last.moved()
         self.steps.append(Step(f"__import__('time').sleep({wait_ms / 1000})", "", self.now))
 
     def plant(self, handle: Handle, *keys: str, value: Any = "planted") -> None:
@@ -207,6 +211,7 @@ class Session:
 
     def reopen(self) -> None:
         """Close every handle and connect anew: what was opened must be opened again."""
+        self.last.moved()
         self.close()
         self._connect()
         code = "backend.close()\nbackend = connect(location, clock=clock)"
@@ -283,6 +288,7 @@ class Session:
         self._keep(agreeing)
         self.was_at_cap |= any(isinstance(a, Refused) and a.rule == "CAP-1" for a in expected)
         self._remember_evicted(before, call)
+        self.last.done(before, call, seen, self.now)
         code = f"{assign} = {statement}" if assign else statement
         code = tolerant(code) if isinstance(seen, Raised) else code
         self.steps.append(Step(code, describe_observed(seen), self.now))

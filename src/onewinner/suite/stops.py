@@ -60,7 +60,8 @@ def run_stops(ask: Ask, tally: Tally) -> None:
             stops.sweep(scene)
             if tally.broken:
                 return
-        stops.wait_out(scene)
+        if not ask.brief:
+            stops.wait_out(scene)
     if not tally.number("stopped inside a claim"):
         tally.lacking["DUR-7"] = "no process came to a point inside a claim at which to stop it"
 
@@ -74,7 +75,7 @@ class _Stops:
         self._ground = ground
         self._judge = CrashJudge(ask.capabilities)
         self._boundary: Boundary = "sql"
-        budget_s = max(ask.budget_s, _LEAST_S)
+        budget_s = ask.time_s(_LEAST_S)
         self._over_ns = monotonic_ns() + int(budget_s * 1e9)
         self._hard_ns = monotonic_ns() + int(budget_s * _HARD_FACTOR * 1e9)
 

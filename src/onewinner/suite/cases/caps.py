@@ -29,7 +29,7 @@ def _filled(s: Session, spare: int = 0, plugin: str = "plugin") -> tuple[Handle,
     return bulk, rest
 
 
-@case("CAP-1", "register")
+@case("CAP-1", "register", many=True)
 def insert_over_the_cap(s: Session) -> None:
     """The last row below the cap goes in; the next insert does as the profile says."""
     _, rest = _filled(s, spare=1)
@@ -46,7 +46,7 @@ def insert_over_the_cap(s: Session) -> None:
     third.observe("over3")
 
 
-@case("CAP-1", "register", "lookup")
+@case("CAP-1", "register", "lookup", many=True)
 def oldest_rows_of_the_plugin_are_at_stake_at_the_cap(s: Session) -> None:
     """At the cap an insert is refused, or the plugin's oldest row goes, whatever its namespace."""
     cap = _cap(s)
@@ -65,7 +65,7 @@ def oldest_rows_of_the_plugin_are_at_stake_at_the_cap(s: Session) -> None:
         s.tick()
 
 
-@case("CAP-2", "register", "lookup")
+@case("CAP-2", "register", "lookup", many=True)
 def refusal_at_the_cap_changes_nothing(s: Session) -> None:
     """An insert that fails at the cap leaves every namespace of the plugin as it was."""
     bulk, rest = _filled(s)
@@ -80,7 +80,7 @@ def refusal_at_the_cap_changes_nothing(s: Session) -> None:
     bulk.observe("fill000000", "fill000001")
 
 
-@case("CAP-2", "register", "delete")
+@case("CAP-2", "register", "delete", many=True)
 def store_serves_after_a_refusal_at_the_cap(s: Session) -> None:
     """After a refusal at the cap a removal makes room for one row again."""
     _, rest = _filled(s)
@@ -93,7 +93,7 @@ def store_serves_after_a_refusal_at_the_cap(s: Session) -> None:
     rest.observe("over", "over2", "rest000000")
 
 
-@case("CAP-3", "register")
+@case("CAP-3", "register", many=True)
 def expired_rows_do_not_count_towards_the_cap(s: Session) -> None:
     """Rows that have expired make room under the cap, also in namespaces nobody touches."""
     _, rest = _filled(s, spare=3)
@@ -107,7 +107,7 @@ def expired_rows_do_not_count_towards_the_cap(s: Session) -> None:
     rest.observe("a", "b", "c", "over")
 
 
-@case("CAP-4", "register", "lookup")
+@case("CAP-4", "register", "lookup", many=True)
 def updates_and_refusals_at_the_cap(s: Session) -> None:
     """At the cap a live key can be updated, and a claim of it is refused as ever."""
     _, rest = _filled(s)
@@ -117,7 +117,7 @@ def updates_and_refusals_at_the_cap(s: Session) -> None:
     rest.observe("rest000000", "rest000001")
 
 
-@case("CAP-4", "register", "eviction")
+@case("CAP-4", "register", "eviction", many=True)
 def own_eviction_comes_before_the_cap(s: Session) -> None:
     """At the cap an insert works for which its own namespace evicts a row."""
     cap = _cap(s)
@@ -137,7 +137,7 @@ def own_eviction_comes_before_the_cap(s: Session) -> None:
     small.observe("a", "b", "c", "d")
 
 
-@case("ISO-4", "register", "row-cap")
+@case("ISO-4", "register", "row-cap", many=True)
 def other_plugins_have_their_own_cap(s: Session) -> None:
     """A plugin at its cap leaves every other plugin all its room."""
     _filled(s)

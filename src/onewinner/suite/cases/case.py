@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from onewinner.adapters.targets import TargetError
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES, missing_need
-from onewinner.suite.diagnosis import blame, violation
+from onewinner.suite.diagnosis import violation
 from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.session import Session, new_session
+from onewinner.suite.subject import broken_clause
 from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Case:
     """A program about one clause.
 
     `needs` are declarations beyond the clause's own; `time` says which kind of time it can be
-    driven in: a boundary that is exact to the millisecond needs virtual time.
+    driven in: a boundary that is exact to the millisecond needs virtual time. `many`: it writes
+    nearly a thousand rows, and comes after those that do not.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Case:
     program: Program
     needs: tuple[str, ...] = ()
     time: Time = "any"
+    many: bool = False
 
     @property
     def level(self) -> Level:
@@ -60,14 +63,16 @@ class Inconclusive(Exception):  # noqa: N818 - a finding, not a mistake
 CASES: Final[dict[str, Case]] = {}
 
 
-def case(clause: str, *needs: str, time: Time = "any") -> Callable[[Program], Program]:
+def case(
+    clause: str, *needs: str, time: Time = "any", many: bool = False
+) -> Callable[[Program], Program]:
     """Register the decorated program as a case of `clause`, under the program's own name."""
 
     def register(program: Program) -> Program:
         name: str = getattr(program, "__name__")  # noqa: B009 - Callable has no __name__ in types
         if name in CASES:
             raise ValueError(f"two cases are called {name}; a case's name is for ever")
-        CASES[name] = Case(name, clause, program, needs, time)
+        CASES[name] = Case(name, clause, program, needs, time, many)
         return program
 
     return register
@@ -83,8 +88,9 @@ def run_case(
 ) -> list[CheckResult]:
     """Drive one case on a location of its own and answer what it found.
 
-    A divergence in the part that the case is about breaks its clause. One in its set-up is put
-    down to the clause that it looks like, and leaves the case's own clause untested.
+    A divergence in the part that the case is about breaks its clause, as far as that can be (see
+    `suite.subject`). One in its set-up is put down to the clause that it looks like, and leaves the
+    case's own clause untested.
     """
     started = monotonic_ns()
     try:
@@ -116,7 +122,7 @@ def run_case(
 def _broken(
     case: Case, session: Session, divergence: Divergence, started: int
 ) -> list[CheckResult]:
-    clause = divergence.clause or blame(session, divergence)
+    clause = broken_clause(session, divergence)
     found = CheckResult(
         check=case.name,
         clause=clause,

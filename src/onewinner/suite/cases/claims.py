@@ -63,7 +63,7 @@ def every_kind_of_value_can_be_claimed_with(s: Session) -> None:
     """A claim wins whatever falsy or odd value it carries."""
     space = s.open()
     s.judge()
-    values: tuple[Json, ...] = (None, False, 0, "", [], {}, "null", [None])
+    values: tuple[Json, ...] = ("plain", None, False, 0, "", [], {}, "null", [None])
     for number, value in enumerate(values):
         space.claim(f"k{number}", value)
         space.claim(f"k{number}", "second")
@@ -103,6 +103,7 @@ def registered_key_is_refused(s: Session) -> None:
     """A row that `register` wrote refuses a claim like any other."""
     space = s.open()
     space.register("k", 1)
+    space.observe("k")
     s.judge()
     space.claim("k", 2)
     space.register("k", 3)
@@ -144,6 +145,14 @@ def refused_claim_does_not_renew(s: Session) -> None:
     """A refused claim neither lengthens nor shortens the life of the row it met."""
     space = s.open()
     unit = s.unit_ms
+    space.claim("nobody's", 1, ttl_ms=10 * unit)  # so is a life that no claim has met
+    s.advance(5 * unit)
+    space.observe("nobody's")
+    s.advance(5 * unit)
+    space.observe("nobody's")
+    space.claim("nobody's", 2, ttl_ms=unit)
+    space.observe("nobody's")
+    s.advance(unit)
     space.claim("a", 1, ttl_ms=10 * unit)
     space.claim("b", 1, ttl_ms=10 * unit)
     space.claim("c", 1)

@@ -198,7 +198,7 @@ def reclaimed_row_has_its_own_life(s: Session) -> None:
         space.observe("k")
 
 
-@case("TTL-5")
+@case("TTL-5", many=True)
 def claim_reclaims_among_many_expired(s: Session) -> None:
     """However many other rows have expired, the key that is asked for can be claimed."""
     space = s.open(max_entries=3_000)
