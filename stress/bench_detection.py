@@ -153,8 +153,11 @@ def about(name: str, capabilities: Capabilities, *, processes: bool) -> list[Sce
 
 
 def first_bad(made: Stages, capabilities: Capabilities, around: list[Scenario]) -> Found | None:
-    """Answer the first schedule that goes wrong, in the first scenario that has one."""
-    judge = Judge(capabilities)
+    """Answer the first schedule that goes wrong, in the first scenario that has one.
+
+    As in a run one is preferred in which nobody had to wait.
+    """
+    judge, waiting = Judge(capabilities), None
     for scenario in around:
         stage = made.of(scenario, judge)
         begun, run = time.perf_counter(), 0
@@ -162,7 +165,12 @@ def first_bad(made: Stages, capabilities: Capabilities, around: list[Scenario]) 
             for ran in stage.schedules(count, lambda: False):
                 run += 1
                 if (bad := bad_of(ran, judge)) is not None:
-                    return Found(run, (time.perf_counter() - begun) * 1_000, bad)
+                    found = Found(run, (time.perf_counter() - begun) * 1_000, bad)
+                    if not ran.waited:
+                        return found
+                    waiting = waiting or found
+        if waiting is not None:
+            return waiting
     return None
 
 

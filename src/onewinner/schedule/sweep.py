@@ -6,6 +6,7 @@ end. What waits is left to wait, and those whom it waits for go on: no time-out 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import groupby, islice, zip_longest
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
@@ -32,6 +33,8 @@ POINTS_MOST: Final = 2_000
 """No call is held at more points than so many."""
 
 _AHEAD: Final = 16
+
+_LINE: Final = re.compile(r"(\S+ \S+):\d+")
 
 # The first words of those points, statements and system calls, that change what others see.
 _CHANGING: Final = """
@@ -257,13 +260,15 @@ class Stage:
         """Run every schedule with exactly so many preemptions, until `over` says that it is enough.
 
         See `shapes` for which those are, and `telling` for the order in which the points of one
-        preemption are tried. The shapes take turns, for nobody knows which call is the wrong one;
-        set `only` to go on with one of them. After a claimant died there is nothing more to run.
+        preemption are tried. The shapes of two calls take turns, for nobody knows which is the
+        wrong one; of three it is mostly the first. Set `only` to go on with one of them. After a
+        claimant died there is nothing more to run.
         """
         self.only = None
         left = {each: self._of(each, over) for each in shapes(self.scenario.kinds(), preemptions)}
+        turns = len(left) if len(self.cast) == 2 else 1
         while left and not over():
-            for shape, runs in list(left.items()):
+            for shape, runs in list(left.items())[:turns]:
                 ran = next(runs, None) if self._goes_on(shape) else None
                 if ran is None:
                     del left[shape]
@@ -336,7 +341,8 @@ def telling(points: Sequence[Point]) -> list[int]:
     Inside of one a rival waits for its lock, or is told something wrong at any point. Held at its
     first point a call has done nothing yet. Any beginning is spread over the whole. Without any
     transaction the last point comes first: there all is done but for the answer. Then come those
-    before something is changed: there a call has seen all that it acts on.
+    before something is changed: there a call has seen all that it acts on; and of lines those of
+    the method that was called, between the steps that it is made of.
     """
     between, changes, inside = [], [], False
     for number, point in enumerate(points, 1):
@@ -348,9 +354,20 @@ def telling(points: Sequence[Point]) -> list[int]:
         inside = word not in ENDS and (inside or word in BEGINS)
     rest = [number for number in range(1, len(points) + 1) if number not in between]
     if rest == [1]:
-        return list(dict.fromkeys([len(points), *reversed(changes), *spread(len(points))]))
+        steps = _own_lines(points)
+        inner = [steps[at - 1] for at in spread(len(steps))]
+        return list(dict.fromkeys([len(points), *reversed(changes), *inner, *spread(len(points))]))
     told = [[part[at - 1] for at in spread(len(part))] for part in (between, rest)]
     return [number for pair in zip_longest(*told) for number in pair if number is not None]
+
+
+def _own_lines(points: Sequence[Point]) -> list[int]:
+    """Answer the numbers of the lines of the function that came first; none where it is no line."""
+    functions = [_LINE.fullmatch(point.name) for point in points]
+    first = functions[0] if functions else None
+    if first is None:
+        return []
+    return [n for n, each in enumerate(functions, 1) if each is not None and each[1] == first[1]]
 
 
 def spread(count: int) -> list[int]:
