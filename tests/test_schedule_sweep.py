@@ -99,13 +99,19 @@ class TestShapes:
         assert spread(0) == []
 
     def test_telling(self) -> None:
-        """Between transactions first, in turns with the rest; without any the last point first."""
+        """Between transactions first, in turns with the rest.
+
+        Without any the last point comes first, then what changes something, then the method's own
+        lines.
+        """
 
         def of(*names: str) -> list[int]:
             return telling([Point(name, 1) for name in names])
 
         assert of("BEGIN", "SELECT", "COMMIT", "BEGIN", "INSERT", "COMMIT") == [4, 5, 2, 1, 6, 3]
         assert of("a:1", "a:2", "a:3", "a:4", "a:5") == [5, 4, 2, 1, 3]
+        assert of("f g:1", "h i:2", "h i:3", "f g:4", "h i:5", "h i:6") == [6, 4, 1, 2, 5, 3]
+        assert of("openat a", "read a", "write a", "read a", "close a")[:2] == [5, 3]
         assert of("a:1") == [1]
         assert of() == []
 
