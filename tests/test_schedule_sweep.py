@@ -112,6 +112,8 @@ class TestShapes:
         assert of("a:1", "a:2", "a:3", "a:4", "a:5") == [5, 4, 2, 1, 3]
         assert of("f g:1", "h i:2", "h i:3", "f g:4", "h i:5", "h i:6") == [6, 4, 1, 2, 5, 3]
         assert of("openat a", "read a", "write a", "read a", "close a")[:2] == [5, 3]
+        tail = ("BEGIN", "INSERT", "COMMIT", "h i:1", "f g:2", "f g:3")
+        assert of(*tail)[0] == 6
         assert of("a:1") == [1]
         assert of() == []
 

@@ -338,7 +338,8 @@ def telling(points: Sequence[Point]) -> list[int]:
     """Answer the numbers of points, in turns one between two transactions and one inside.
 
     A store that makes one step of two is wrong between its transactions, where few points are.
-    Inside of one a rival waits for its lock, or is told something wrong at any point. Held at its
+    Inside of one a rival waits for its lock, or is told something wrong at any point. The method's
+    own last line comes first, if it is a point: there all is done but for the answer. Held at its
     first point a call has done nothing yet. Any beginning is spread over the whole. Without any
     transaction the last point comes first: there all is done but for the answer. Then come those
     before something is changed: there a call has seen all that it acts on; and of lines those of
@@ -358,16 +359,20 @@ def telling(points: Sequence[Point]) -> list[int]:
         inner = [steps[at - 1] for at in spread(len(steps))]
         return list(dict.fromkeys([len(points), *reversed(changes), *inner, *spread(len(points))]))
     told = [[part[at - 1] for at in spread(len(part))] for part in (between, rest)]
-    return [number for pair in zip_longest(*told) for number in pair if number is not None]
+    turns = [number for pair in zip_longest(*told) for number in pair if number is not None]
+    behind = [number for number in reversed(_own_lines(points)) if number in between]
+    return list(dict.fromkeys([*behind[:1], *turns]))
 
 
 def _own_lines(points: Sequence[Point]) -> list[int]:
-    """Answer the numbers of the lines of the function that came first; none where it is no line."""
-    functions = [_LINE.fullmatch(point.name) for point in points]
-    first = functions[0] if functions else None
-    if first is None:
-        return []
-    return [n for n, each in enumerate(functions, 1) if each is not None and each[1] == first[1]]
+    """Answer the numbers of the lines of the function that was called.
+
+    That is whose line came first, or last where the first lines were no points.
+    """
+    lines = [(n, _LINE.fullmatch(point.name)) for n, point in enumerate(points, 1)]
+    functions = [(n, each[1]) for n, each in lines if each is not None]
+    called = functions[0 if functions[0][0] == 1 else -1][1] if functions else ""
+    return [n for n, function in functions if function == called]
 
 
 def spread(count: int) -> list[int]:
