@@ -1,0 +1,234 @@
+"""A store behind a command, as the rest of the kit sees it: a `Backend` like any other."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import UNSET
+
+from onewinner.adapters.stdio import messages
+from onewinner.adapters.stdio.copies import REGISTRY
+from onewinner.adapters.stdio.link import store_error
+from onewinner.adapters.targets import TargetError
+from onewinner.contract import (
+    ABSENT,
+    PROFILES,
+    Absent,
+    Capabilities,
+    Entry,
+    InvalidInput,
+    LimitExceeded,
+)
+from onewinner.contract.values import is_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onewinner.adapters.stdio.copies import Copies
+    from onewinner.adapters.stdio.link import Link
+    from onewinner.adapters.stdio.messages import Offer, Outcome, Sought
+    from onewinner.clock import Clock
+    from onewinner.contract import Backend, Connect, Json, Store
+
+_NAMES = {wire: name for name, wire in messages.METHODS.items()}
+
+
+class CommandStore:
+    """A handle on one namespace, which a copy of the command has open."""
+
+    def __init__(self, backend: CommandBackend, link: Link, handle: int) -> None:
+        self._backend = backend
+        self._link = link
+        self._handle = handle
+
+    def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
+        """Ask for an upsert."""
+        self._call("register", messages.Register, self._write("register", key, value, ttl_ms))
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Ask for a claim."""
+        params = self._write("register", key, value, ttl_ms)
+        won: bool = self._call("register", messages.RegisterIfAbsent, params)
+        return won
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Ask for the live value."""
+        return _sought(self._call("lookup", messages.Lookup, self._key("lookup", key)))
+
+    def consume(self, key: str) -> Json | Absent:
+        """Ask for the live value, and for its end."""
+        return _sought(self._call("consume", messages.Consume, self._key("consume", key)))
+
+    def delete(self, key: str) -> bool:
+        """Ask for a removal."""
+        removed: bool = self._call("delete", messages.Delete, self._key("delete", key))
+        return removed
+
+    def entries(self) -> list[Entry]:
+        """Ask for all live rows."""
+        rows = self._call("entries", messages.Entries, self._all())
+        return [Entry(row.key, row.value, row.created_at, row.expires_at) for row in rows]
+
+    def clear(self) -> None:
+        """Ask for the end of all rows."""
+        self._call("clear", messages.Clear, self._all())
+
+    def _call(self, operation: str, kind: Callable[..., messages.Request], params: Any) -> Any:
+        return self._link.call(kind, params, operation)
+
+    def _write(self, operation: str, key: Any, value: Any, ttl_ms: Any) -> messages.WriteParams:
+        sendable(operation, key, value, ttl_ms)
+        return messages.WriteParams(
+            handle=self._handle,
+            key=key,
+            value=value,
+            ttl_ms=UNSET if ttl_ms is None else ttl_ms,
+            now=self._backend.now(),
+        )
+
+    def _key(self, operation: str, key: Any) -> messages.KeyParams:
+        sendable(operation, key)
+        return messages.KeyParams(handle=self._handle, key=key, now=self._backend.now())
+
+    def _all(self) -> messages.HandleParams:
+        return messages.HandleParams(handle=self._handle, now=self._backend.now())
+
+
+class CommandBackend:
+    """A connection to a location, which a copy of the command has made."""
+
+    def __init__(self, copies: Copies, location: str, clock: Clock) -> None:
+        self._copies = copies
+        self._location = location
+        self._clock = clock
+        self._link, self._connection = copies.enter(location)
+        self._open = True
+        offer = self._link.welcome.capabilities
+        self.capabilities = capabilities_of(offer)
+        self._tells_time = offer.virtual_clock
+        try:
+            params = messages.ConnectParams(connection=self._connection, location=location)
+            self._link.call(messages.Connect, params, "open")
+        except BaseException:
+            self._leave()
+            raise
+
+    @property
+    def link(self) -> Link:
+        """The conversation with the copy that serves this connection."""
+        return self._link
+
+    def now(self) -> Any:
+        """Answer the time that goes with a request: the kit's, where the store takes it."""
+        return self._clock.now_ms() if self._tells_time else UNSET
+
+    def open(
+        self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
+    ) -> Store:
+        """Ask for a namespace."""
+        sendable("open", plugin_id, namespace, max_entries, default_ttl_ms)
+        handle = self._copies.number()
+        params = messages.OpenParams(
+            connection=self._connection,
+            handle=handle,
+            plugin=plugin_id,
+            namespace=namespace,
+            max_entries=max_entries,
+            default_ttl_ms=UNSET if default_ttl_ms is None else default_ttl_ms,
+            now=self.now(),
+        )
+        self._link.call(messages.Open, params, "open")
+        return CommandStore(self, self._link, handle)
+
+    def sweep_expired(self) -> int:
+        """Ask for the end of expired rows of all plugins."""
+        params = messages.ConnectionParams(connection=self._connection, now=self.now())
+        removed: int = self._link.call(messages.SweepExpired, params, "sweep_expired")
+        return removed
+
+    def damage(self, plugin_id: str, namespace: str, key: str) -> None:
+        """Have the stored value of a row made unreadable; only where declared."""
+        params = messages.DamageParams(
+            connection=self._connection, plugin=plugin_id, namespace=namespace, key=key
+        )
+        self._link.call(messages.Damage, params, "damage")
+
+    def close(self) -> None:
+        """Have the connection closed; a second call does nothing."""
+        if self._open:
+            try:
+                params = messages.ConnectionParams(connection=self._connection, now=self.now())
+                self._link.call(messages.Close, params, "close")
+            finally:
+                self._leave()
+
+    def _leave(self) -> None:
+        if self._open:
+            self._open = False
+            self._copies.leave(self._link, self._location)
+
+
+def connector(target: str, command: str, faults: str | None = None) -> Connect:
+    """Answer the factory of a store behind `command`, as a shell would split it.
+
+    Raises TargetError where there is no command in it.
+    """
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise TargetError(f"target {target!r}: {error}; quote the command for a shell") from error
+    if not words:
+        raise TargetError(f"target {target!r}: write exec:COMMAND, as in exec:'node adapter.mjs'")
+
+    def connect(location: str, *, clock: Clock) -> Backend:
+        try:
+            return CommandBackend(REGISTRY.copies(words, target, faults), location, clock)
+        except FileNotFoundError as error:
+            raise TargetError(f"target {target}: {error}") from error
+
+    return connect
+
+
+def capabilities_of(offer: Offer) -> Capabilities:
+    """Answer what an adapter offers in the kit's words; operations that are unknown are left."""
+    return Capabilities(
+        scope=offer.scope,
+        durable=offer.durable,
+        virtual_clock=offer.virtual_clock,
+        operations=frozenset(_NAMES[each] for each in offer.operations if each in _NAMES),
+        ttl_unit_ms=offer.ttl_unit_ms,
+        eviction=offer.eviction,
+        plugin_row_cap=offer.plugin_row_cap,
+        profile=PROFILES[offer.profile],
+        handle_scope=offer.handle_scope,
+        validates_input=offer.validates_input,
+        private_files=offer.private_files,
+        damage=offer.damage,
+    )
+
+
+def sendable(operation: str, *arguments: Any) -> None:
+    """Refuse what JSON cannot express, and so never reaches a store."""
+    try:
+        for each in arguments:
+            if not is_json(each):
+                raise InvalidInput(
+                    operation=operation,
+                    message=f"{each!r:.80} cannot be written as JSON, so it was not sent",
+                )
+    except RecursionError as error:
+        raise LimitExceeded(operation=operation, message="nested too deep to be sent") from error
+
+
+def _sought(found: Sought) -> Json | Absent:
+    if not found.found:
+        return ABSENT
+    return None if found.value is UNSET else cast("Json", found.value)
+
+
+def outcome_of(outcome: Outcome, f: str) -> Any:
+    """Answer the result of one operation of a batch as the call would; raises as it would."""
+    if outcome.error is not UNSET:
+        raise store_error(outcome.error, "register" if f == "register_if_absent" else f)
+    return outcome.result
