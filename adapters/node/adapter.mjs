@@ -5,7 +5,7 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-import { LogStore, RacyStore } from "./log_store.mjs";
+import { LogStore, RacyStore, Refused } from "./log_store.mjs";
 
 const Kind = process.argv[2] === "racy" ? RacyStore : LogStore;
 const locations = new Map();
@@ -76,7 +76,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     answer.result = serve(method, params);
   } catch (error) {
-    answer.error = { code: -32000, message: String(error), data: { code: "WRITE_FAILED", operation: method } };
+    const code = error instanceof Refused ? "INVALID_INPUT" : "WRITE_FAILED";
+    const operation = method === "registerIfAbsent" ? "register" : method;
+    answer.error = { code: -32000, message: error.message, data: { code, operation } };
   }
   writeSync(1, `${JSON.stringify(answer)}\n`);
 }

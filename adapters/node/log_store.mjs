@@ -29,6 +29,7 @@ export class LogStore {
     this.#made += 1;
     const by = `${this.#me}-${this.#made}`;
     const ends = ttl === undefined ? null : now + ttl;
+    refuseWhatCannotBeKept(key, ends);
     // It begins on a line of its own, also behind one that was cut off by a kill.
     writeSync(this.#file, `\n${JSON.stringify({ by, method, now, key, value, ends })}\n`);
     return this.#catchUp(by);
@@ -90,6 +91,14 @@ export class RacyStore extends LogStore {
 
 function isLive(row, now) {
   return row.expiresAt === null || row.expiresAt > now;
+}
+
+export class Refused extends Error {}
+
+// Text that no UTF-8 can hold, and a time that no number of JavaScript can.
+function refuseWhatCannotBeKept(key, ends) {
+  if (/\p{Surrogate}/u.test(key)) throw new Refused("the key holds half of a character");
+  if (ends !== null && !Number.isSafeInteger(ends)) throw new Refused("the ttl ends after 2^53 ms");
 }
 
 // Keys are ordered as text is in most languages; JavaScript would compare halves of characters.

@@ -21,6 +21,9 @@ const WELCOME: &str = r#"{"protocol":1,
     "operations":["register","registerIfAbsent","lookup","consume","delete","entries","clear"],
     "batch":true,"maxInFlight":8}}"#;
 
+/// The last millisecond that every reader of JSON holds exactly.
+const LAST_MS: i64 = (1 << 53) - 1;
+
 /// What went wrong: a code of the contract, and words.
 struct Failed(&'static str, String);
 
@@ -51,6 +54,10 @@ fn text(p: &str, name: &str) -> Result<String, Failed> {
 
 /// Make one operation of the contract and answer its result.
 fn operation(store: &Shared, method: &str, p: &str, racy: bool) -> Result<String, Failed> {
+    let ends = number(p, "ttlMs").map(|ttl| number(p, "now").unwrap_or(0).saturating_add(ttl));
+    if ends.map_or(member(p, "ttlMs").is_some(), |at| at > LAST_MS) {
+        return Err(Failed("INVALID_INPUT", "the ttl is no number, or ends too late".into()));
+    }
     let key = if member(p, "key").is_some() { text(p, "key")? } else { String::new() };
     let call = |method| {
         let (now, ttl_ms) = (number(p, "now").unwrap_or(0), number(p, "ttlMs"));

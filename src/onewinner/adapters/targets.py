@@ -49,6 +49,15 @@ class Target:
         """Whether the store lives in a process of its own, behind a command (`exec:COMMAND`)."""
         return self.given is None and self.name.startswith("exec:")
 
+    def fault(self) -> TargetError | None:
+        """Answer what an adapter has done that its protocol forbids, None where nothing is known.
+
+        The call in which it happened may be anywhere, and its error taken for one of the store.
+        """
+        if not self.served or self.faults is None or not Path(self.faults).exists():
+            return None
+        return TargetError(Path(self.faults).read_text("utf-8"))
+
     def load(self) -> None:
         """Import what the first connection would, so that it is no slower than those that follow.
 

@@ -342,6 +342,9 @@ class Run:
         return shlex.join([*words, "--level", self.level])
 
     def _enough(self) -> bool:
+        """Tell whether to stop; raises TargetError where the adapter keeps no protocol."""
+        if (fault := self.target.fault()) is not None:
+            raise fault
         failed = any(result.status >= Status.FAIL for result in self.results)
         self.stopped = self.stopped or (self.options.stop_at_first and failed)
         return self.stopped

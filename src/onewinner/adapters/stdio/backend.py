@@ -224,7 +224,7 @@ def sendable(operation: str, *arguments: Any) -> None:
 def _sought(found: Sought) -> Json | Absent:
     if not found.found:
         return ABSENT
-    return None if found.value is UNSET else cast("Json", found.value)
+    return cast("Json", found.value)
 
 
 def outcome_of(outcome: Outcome, f: str) -> Any:

@@ -45,10 +45,3 @@ def note_fault(path: str | None, error: AdapterFault) -> None:
     if path is not None:
         with contextlib.suppress(OSError), Path(path).open("x", encoding="utf-8") as file:
             file.write(str(error))
-
-
-def noted_fault(path: str | None) -> AdapterFault | None:
-    """Answer the fault that somebody left word of."""
-    if path is None or not Path(path).exists():
-        return None
-    return AdapterFault(Path(path).read_text("utf-8"))

@@ -89,7 +89,8 @@ class Link:
         try:
             welcome: Welcome = self.call(messages.Hello, params, "hello", within_s=START_S)
         except StoreError as error:
-            raise self._fault(f"it was asked `hello` and {error.message}") from error
+            why = self._gone or f"answered with an error: {error.message}"
+            raise self._fault(f"it was asked `hello` and {why}") from error
         if not spoken.min <= welcome.protocol <= spoken.max:
             raise self._fault(
                 f"it was offered the versions {spoken.min} to {spoken.max} of the protocol and "
@@ -156,7 +157,7 @@ class Link:
         if self._broken is not None:
             raise self._broken
         if self._gone:
-            raise StoreError(code="OPEN_FAILED", operation=operation, message=self._gone)
+            raise self._lost("OPEN_FAILED", operation)
 
     def _wait(self, slot: _Slot, operation: str, within_s: float) -> Any:
         until_ns = monotonic_ns() + int(within_s * 1e9)
@@ -267,7 +268,7 @@ class Link:
             self._end_gone(f"{self.process.ended} before it answered")
 
     def _end_gone(self, how: str) -> None:
-        self._gone = f"the command {how}{last_words(self.process.tail())}"
+        self._gone = how
         self._end(None)
 
     def _end(self, error: AdapterFault | None) -> None:
@@ -277,6 +278,11 @@ class Link:
             slot.answer = error or StoreError(code=GONE, operation=slot.method, message=self._gone)
             if slot.arrived is not None:
                 slot.arrived.set()
+
+    def _lost(self, code: str, operation: str) -> StoreError:
+        """Answer the error of a call whose command is gone; it shows what that wrote last."""
+        told = f"the command {self._gone}{last_words(self.process.tail())}"
+        return StoreError(code=code, operation=operation, message=told)
 
     def _fault(self, happened: str) -> AdapterFault:
         """Answer a fault, of which word is left; after it nothing is sent any more."""

@@ -301,6 +301,11 @@ class Sought(Word):
     found: bool
     value: Any = UNSET
 
+    def __post_init__(self) -> None:
+        """Refuse a row without a value; raises ValueError."""
+        if self.found and self.value is UNSET:
+            raise ValueError("`found` is true and there is no `value`; a value may be null")
+
 
 class Listed(Word):
     """One live row; times are milliseconds of the store's clock."""
