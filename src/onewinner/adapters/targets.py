@@ -49,6 +49,15 @@ class Target:
         """Whether the store lives in a process of its own, behind a command (`exec:COMMAND`)."""
         return self.given is None and self.name.startswith("exec:")
 
+    def copy(self, location: str) -> tuple[int, tuple[str, ...]]:
+        """Answer the copy of the command that serves a location for this process, or will.
+
+        It is told by its process id, and its standard streams as /proc/PID/fd names them.
+        """
+        from onewinner.adapters.stdio.backend import copy_for
+
+        return copy_for(self.name, location, self.faults)
+
     def fault(self) -> TargetError | None:
         """Answer what an adapter has done that its protocol forbids, None where nothing is known.
 

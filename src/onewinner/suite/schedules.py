@@ -139,7 +139,8 @@ class Sweeps:
             return max(len(points) for points in ran.points)
 
         located = self.target.location is not None
-        chosen = choice(count, processes=self.processes, located=located)
+        served = self.target.served
+        chosen = choice(count, processes=self.processes, located=located, served=served)
         self.notes += chosen.notes()
         self.deeper = chosen.deeper
         return chosen.boundary

@@ -34,6 +34,7 @@ BUDGET_S: Final = 2.0
 """How long schedules are looked through for one violation."""
 
 _BOUNDARIES: Final[tuple[Boundary, ...]] = ("sql", "line")
+_OF_COMMANDS: Final[tuple[Boundary, ...]] = ("syscall",)
 _ERRORS: Final = frozenset({"ERR-2", "ERR-3"})
 
 
@@ -84,7 +85,8 @@ def witness(
 ) -> Violation | None:
     """Answer a violation of `clause` by one schedule, with its token; None where none is found.
 
-    Statements are tried first, then lines of Python, with one preemption.
+    Statements are tried first, then lines of Python, with one preemption; of a command, the system
+    calls of its copies.
     """
     chosen = [
         each
@@ -92,7 +94,7 @@ def witness(
         if _may_show(each, clause, processes=processes)
         and not (each.fresh and target.location is not None)
     ]
-    if not chosen:
+    if not chosen or (target.served and not processes):
         return None
     home = run_dir / "witness"
     home.mkdir()
@@ -103,7 +105,7 @@ def witness(
             sweeps = Sweeps(target, capabilities, home, processes, frozenset({clause}))
             judge = Judge(capabilities)
             over_ns = monotonic_ns() + int(budget_s * 1e9)
-            for boundary in _BOUNDARIES:
+            for boundary in _BOUNDARIES if not target.served else _OF_COMMANDS:
                 for scenario in chosen:
                     stage = sweeps.stage(crew, clock, scenario, boundary)
                     bad = swept(stage, judge, 1, lambda: monotonic_ns() > over_ns).bad

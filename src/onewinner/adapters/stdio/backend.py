@@ -190,6 +190,13 @@ def connector(target: str, command: str, faults: str | None = None) -> Connect:
     return connect
 
 
+def copy_for(target: str, location: str, faults: str | None) -> tuple[int, tuple[str, ...]]:
+    """Answer process id and streams of the copy that serves a location here, or will."""
+    words = tuple(shlex.split(target.partition(":")[2]))
+    process = REGISTRY.copies(words, target, faults).of(location).process
+    return process.pid, process.links
+
+
 def capabilities_of(offer: Offer) -> Capabilities:
     """Answer what an adapter offers in the kit's words; operations that are unknown are left."""
     return Capabilities(

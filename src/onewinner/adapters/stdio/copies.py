@@ -44,6 +44,11 @@ class Copies:
             self._numbers += 1
             return link, self._numbers
 
+    def of(self, location: str) -> Link:
+        """Answer the copy that serves a location, or that will serve it next."""
+        with self._lock:
+            return self._found(location) or self._started()
+
     def leave(self, link: Link, location: str) -> None:
         """Count one connection less."""
         with self._lock:
