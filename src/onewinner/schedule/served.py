@@ -102,7 +102,7 @@ class ServedClaimant(PythonClaimant):
         if self._gate is None or self._gate.pid != message.pid:
             self._gate = ServedGate(message.pid, message.links)
             try:
-                self._tracer = Tracer(message.pid, self._gate)
+                self._tracer = Tracer(message.pid, self._gate, family=True)
             except OSError as error:
                 raise RuntimeError(f"a command cannot be traced: {error.strerror}") from error
         assert self._call is not None

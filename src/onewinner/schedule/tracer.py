@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from onewinner.schedule import ptrace, syscalls
-from onewinner.schedule.tracer_sleep import Sleep
+from onewinner.schedule.tracer_sleep import Sleep, threads_of
 
 _ROUNDS: Final = 100
 _STILL_LOOKS: Final = 2
@@ -85,11 +85,14 @@ class Tracer:
     """Traces one process, its threads, and what it starts.
 
     With `from_exec` it goes at full speed until it has called execve, and is traced from there on.
+    With `family` what it has started by now is traced as well.
     Raises OSError where tracing is refused. The caller kills the process after any error here: the
     kernel leaves a traced process stopped until somebody lets it go on.
     """
 
-    def __init__(self, pid: int, watcher: Watcher, *, from_exec: bool = False) -> None:
+    def __init__(
+        self, pid: int, watcher: Watcher, *, from_exec: bool = False, family: bool = False
+    ) -> None:
         self.threads: dict[int, Thread] = {}
         self.held: Thread | None = None
         self._watcher = watcher
@@ -97,7 +100,7 @@ class Tracer:
         self._tracing = not from_exec
         self._put_off: deque[tuple[Thread, int]] = deque()
         self._sleep = Sleep(_STILL_LOOKS)
-        self._attach(pid)
+        self._attach(pid, family=family)
         _live.tracers = [*getattr(_live, "tracers", ()), self]
 
     def forget(self) -> list[tuple[int, int]]:
@@ -116,20 +119,21 @@ class Tracer:
                 "tracer is one thread; make and use each traced claimant in the same thread"
             )
 
-    def _attach(self, pid: int) -> None:
+    def _attach(self, pid: int, *, family: bool) -> None:
         """Seize every thread, until a look finds none that is not seized.
 
         A thread that a seized one starts is seized by the kernel, and may be found by the look too.
         """
         for _ in range(_ROUNDS):
-            new = [tid for tid in _tids(pid) if tid not in self.threads]
+            found = threads_of(pid) if family else [(pid, tid) for tid in _tids(pid)]
+            new = [each for each in found if each[1] not in self.threads]
             if not new:
                 return
-            for tid in new:
+            for process, tid in new:
                 with contextlib.suppress(ProcessLookupError):
                     if not _is_ours(tid):
                         ptrace.seize(tid)
-                    self._add(tid, pid)
+                    self._add(tid, process)
                     if self._tracing:
                         ptrace.interrupt(tid)
         raise RuntimeError(f"process {pid} starts threads faster than they can be seized")

@@ -106,6 +106,7 @@ def forked(work: Callable[[int], None]) -> tuple[int, int]:
         with contextlib.suppress(BaseException):
             _die_with(nursery)
             os.close(reading)
+            os.set_inheritable(writing, True)  # it ends when all that this process starts is gone
             work(writing)
         os._exit(1)
     os.close(writing)
