@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from onewinner.clock import SharedClock, monotonic_ns, sleep, wall_ns
 from onewinner.contract import ABSENT
 from onewinner.generator import Pass
+from onewinner.worker.batches import batch_of
 from onewinner.worker.board import Board
 from onewinner.worker.handles import Handles
 from onewinner.worker.journal import OK, Journal
@@ -22,8 +23,9 @@ from onewinner.worker.order import CONNECT, Reply, Segment, board_path, journal_
 from onewinner.worker.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from onewinner.adapters.stdio.backend import Fired
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
     from onewinner.generator import Call
@@ -196,6 +198,7 @@ class Client:
         self._returned = (0, 0)
         self._idle_since_ns = 0
         self._enough = False
+        self._batch: Callable[[], Sequence[Fired]] | None = None
 
     def run(self) -> None:
         """Take part in every round of the block, until the leader ends it."""
@@ -310,6 +313,8 @@ class Client:
 
     def _bind(self, part: Part) -> list[Prepared]:
         prepare = self._recorder.prepare
+        alone = self._order.spin and self._noise is None
+        self._batch = batch_of(part.volley, self.handles, self._board) if alone else None
         if part.opens:  # nothing is open before the volley opens it
             return [prepare(call, partial(self._open_and_act, call)) for call in part.volley]
         return [prepare(call, self._act(call)) for call in part.volley]
@@ -338,12 +343,15 @@ class Client:
 
     def _fire(self, index: int, part: Part, acts: list[Prepared]) -> None:
         self._enter(index, "volley")
-        self._board.await_start(spin=self._order.spin)
         make = self._recorder.make
-        if self._noise is None:
+        if self._batch is not None:
+            self._recorder.make_all(acts, self._batch)
+        elif self._noise is None:
+            self._board.await_start(spin=self._order.spin)
             for act in acts:
                 make(act)
         else:
+            self._board.await_start(spin=self._order.spin)
             self._noise.start()
             for act in acts:
                 self._noise.refill()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from msgspec import UNSET
 
@@ -11,6 +12,7 @@ from onewinner.adapters.stdio import messages
 from onewinner.adapters.stdio.copies import REGISTRY
 from onewinner.adapters.stdio.link import store_error
 from onewinner.adapters.targets import TargetError
+from onewinner.clock import monotonic_ns
 from onewinner.contract import (
     ABSENT,
     PROFILES,
@@ -23,15 +25,47 @@ from onewinner.contract import (
 from onewinner.contract.values import is_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from onewinner.adapters.stdio.copies import Copies
     from onewinner.adapters.stdio.link import Link
-    from onewinner.adapters.stdio.messages import Offer, Outcome, Sought
+    from onewinner.adapters.stdio.messages import Item, Listed, Offer, Outcome, Sought
     from onewinner.clock import Clock
     from onewinner.contract import Backend, Connect, Json, Store
 
 _NAMES = {wire: name for name, wire in messages.METHODS.items()}
+
+
+class Call(Protocol):
+    """A call as the kit's generators write it."""
+
+    @property
+    def f(self) -> str:
+        """The operation."""
+        ...  # pragma: no cover
+
+    @property
+    def key(self) -> str | None:
+        """The key, None where it has none."""
+        ...  # pragma: no cover
+
+    @property
+    def value(self) -> Json:
+        """The value of a write."""
+        ...  # pragma: no cover
+
+    @property
+    def ttl_ms(self) -> int | None:
+        """The time to live of a write."""
+        ...  # pragma: no cover
+
+
+class Fired(NamedTuple):
+    """An operation of a batch: what it came to, and from when to when it ran, by its adapter."""
+
+    came_to: Callable[[], Any]
+    started_ns: int
+    ended_ns: int
 
 
 class CommandStore:
@@ -67,12 +101,20 @@ class CommandStore:
 
     def entries(self) -> list[Entry]:
         """Ask for all live rows."""
-        rows = self._call("entries", messages.Entries, self._all())
-        return [Entry(row.key, row.value, row.created_at, row.expires_at) for row in rows]
+        return _entries(self._call("entries", messages.Entries, self._all()))
 
     def clear(self) -> None:
         """Ask for the end of all rows."""
         self._call("clear", messages.Clear, self._all())
+
+    def item(self, call: Call) -> Item:
+        """Answer a call as an operation of a batch."""
+        params: Any
+        if call.f in {"register", "register_if_absent"}:
+            params = self._write("register", call.key, call.value, call.ttl_ms)
+        else:
+            params = self._all() if call.key is None else self._key(call.f, call.key)
+        return messages.Item(method=cast("Any", messages.METHODS[call.f]), params=params)
 
     def _call(self, operation: str, kind: Callable[..., messages.Request], params: Any) -> Any:
         return self._link.call(kind, params, operation)
@@ -154,6 +196,38 @@ class CommandBackend:
         )
         self._link.call(messages.Damage, params, "damage")
 
+    @property
+    def batches(self) -> bool:
+        """Whether operations can be fired at an instant."""
+        return self._link.welcome.capabilities.batch
+
+    def batch(self, at_ns: int, calls: Sequence[tuple[Store, Call]]) -> list[Fired]:
+        """Have calls made one after the other from an instant of the monotonic clock on.
+
+        What one comes to is told by the function in its `Fired`. Raises as any call does where
+        nothing is known of all of them.
+        """
+        items = [cast("CommandStore", store).item(call) for store, call in calls]
+        sent_ns = monotonic_ns()
+        params = messages.BatchParams(at=at_ns, operations=items)
+        outcomes = self._link.call(messages.Batch, params, "batch").results
+        wrong = _misfired(outcomes, len(items), sent_ns, monotonic_ns())
+        if wrong:
+            raise self._link.fault(f"the result of `batch` {wrong}")
+        return [
+            Fired(partial(self._came_to, outcome, item, call.f), *outcome.t)
+            for outcome, item, (_, call) in zip(outcomes, items, calls, strict=True)
+        ]
+
+    def _came_to(self, outcome: Outcome, item: Item, f: str) -> Any:
+        """Answer what an operation of a batch came to, as the call would; raises as it would."""
+        if isinstance(outcome.error, messages.Failure):
+            raise store_error(outcome.error, "register" if f == "register_if_absent" else f)
+        result = self._link.result(item.method, outcome.result)
+        if f == "entries":
+            return _entries(result)
+        return _sought(result) if f in {"lookup", "consume"} else result
+
     def close(self) -> None:
         """Have the connection closed; a second call does nothing."""
         if self._open:
@@ -228,14 +302,26 @@ def sendable(operation: str, *arguments: Any) -> None:
         raise LimitExceeded(operation=operation, message="nested too deep to be sent") from error
 
 
+def _misfired(outcomes: Sequence[Outcome], due: int, sent_ns: int, taken_ns: int) -> str:
+    """Say what is wrong with the outcomes of a batch as a whole; nothing where all is well."""
+    if len(outcomes) != due:
+        return f"has {len(outcomes)} outcomes, for {due} operations"
+    before = sent_ns
+    for outcome in outcomes:
+        if not before <= outcome.t[0] <= outcome.t[1] <= taken_ns:
+            return (
+                f"has the times {outcome.t}, where the operation ran after {before} and before "
+                f"{taken_ns}; read CLOCK_MONOTONIC in nanoseconds before and after each operation"
+            )
+        before = outcome.t[1]
+    return ""
+
+
+def _entries(rows: Sequence[Listed]) -> list[Entry]:
+    return [Entry(row.key, row.value, row.created_at, row.expires_at) for row in rows]
+
+
 def _sought(found: Sought) -> Json | Absent:
     if not found.found:
         return ABSENT
     return cast("Json", found.value)
-
-
-def outcome_of(outcome: Outcome, f: str) -> Any:
-    """Answer the result of one operation of a batch as the call would; raises as it would."""
-    if outcome.error is not UNSET:
-        raise store_error(outcome.error, "register" if f == "register_if_absent" else f)
-    return outcome.result

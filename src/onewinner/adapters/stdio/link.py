@@ -225,7 +225,7 @@ class Link:
     def _result(self, slot: _Slot, operation: str) -> Any:
         response: Response = slot.answer
         if (response.result is UNSET) == (response.error is UNSET):
-            raise self._fault_now(
+            raise self.fault(
                 f"an answer to `{slot.method}` has both a result and an error, or neither"
             )
         if isinstance(response.error, Failure):
@@ -237,10 +237,22 @@ class Link:
         try:
             return _decoded(decoder, bytes(response.result))
         except ValueError as error:
-            raise self._fault_now(
-                f"the result of `{slot.method}` is not what it must be: {error}; there came "
-                f"{shown(bytes(response.result))}"
-            ) from error
+            raise self._misfit(slot.method, error, bytes(response.result)) from error
+
+    def result(self, method: str, plain: Any) -> Any:
+        """Answer the result of an operation of a batch; raises AdapterFault where it is none."""
+        decoder = _results.get(method)
+        if decoder is None:
+            return None
+        try:
+            return msgspec.convert(plain, decoder.type)
+        except ValueError as error:
+            raise self._misfit(method, error, json.dumps(plain).encode()) from error
+
+    def _misfit(self, method: str, error: ValueError, came: bytes) -> AdapterFault:
+        return self.fault(
+            f"the result of `{method}` is not what it must be: {error}; there came {shown(came)}"
+        )
 
     def _hung(self, slot: _Slot) -> None:
         """End a command that does not answer; one that does not even read keeps no protocol."""
@@ -291,7 +303,8 @@ class Link:
         note_fault(self._faults, found)
         return found
 
-    def _fault_now(self, happened: str) -> AdapterFault:
+    def fault(self, happened: str) -> AdapterFault:
+        """Answer a fault to raise; all calls that are open end with it."""
         found = self._fault(happened)
         self._end(found)
         return found

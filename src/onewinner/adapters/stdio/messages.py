@@ -33,6 +33,10 @@ METHODS: Final[dict[str, str]] = {
 """The operations of the contract, and what they are called on the wire."""
 
 
+BATCHED: Final = frozenset(METHODS) - {"sweep_expired"}
+"""The operations that a batch may hold."""
+
+
 class Word(Struct, rename="camel", kw_only=True):
     """What all words have in common: camelCase on the wire."""
 
