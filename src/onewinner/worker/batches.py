@@ -1,6 +1,6 @@
 """Batches: a volley that a command is handed beforehand, and fires at the agreed instant.
 
-On their way through a pipe calls would come apart, one by one, and hardly ever meet those of others.
+On their way through a pipe calls would come apart, and hardly ever meet those of others.
 """
 
 from __future__ import annotations

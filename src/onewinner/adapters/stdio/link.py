@@ -47,10 +47,11 @@ _results = {method: msgspec.json.Decoder(kind) for method, kind in RESULTS.items
 class _Slot:
     """A request that has been sent, and its answer, when it is there."""
 
-    __slots__ = ("answer", "arrived", "method")
+    __slots__ = ("answer", "arrived", "method", "operation")
 
-    def __init__(self, method: str, arrived: threading.Event | None) -> None:
+    def __init__(self, method: str, operation: str, arrived: threading.Event | None) -> None:
         self.method = method
+        self.operation = operation
         self.arrived = arrived
         self.answer: Any = UNSET
 
@@ -144,7 +145,7 @@ class Link:
             request = kind(jsonrpc="2.0", id=self._last, params=params)
             line = _line(request, operation)
             alone = self._room is None or self.welcome.capabilities.max_in_flight == 1
-            slot = _Slot(_method(request), None if alone else threading.Event())
+            slot = _Slot(_method(request), operation, None if alone else threading.Event())
             self._open[self._last] = slot
             self.process.send(line)
         return slot
@@ -226,7 +227,8 @@ class Link:
         response: Response = slot.answer
         if (response.result is UNSET) == (response.error is UNSET):
             raise self.fault(
-                f"an answer to `{slot.method}` has both a result and an error, or neither"
+                f"an answer to `{slot.method}` must have either a result or an error, and has "
+                f"{'neither' if response.error is UNSET else 'both'}"
             )
         if isinstance(response.error, Failure):
             raise store_error(response.error, operation)
@@ -287,7 +289,7 @@ class Link:
         """Answer all open calls: nobody knows what became of them."""
         open_calls, self._open = self._open, {}
         for slot in open_calls.values():
-            slot.answer = error or StoreError(code=GONE, operation=slot.method, message=self._gone)
+            slot.answer = error or self._lost(GONE, slot.operation)
             if slot.arrived is not None:
                 slot.arrived.set()
 

@@ -37,7 +37,7 @@ def schema() -> dict[str, Any]:
     parts["Request"] = {"anyOf": found[: len(requests)]}
     for name in messages.RESULTS:
         parts[f"result-{name}"] = of_results.get(name, {"description": "anything; it is ignored"})
-    return {
+    found_all = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": _ID,
         "title": "A message of the stdio protocol",
@@ -45,6 +45,8 @@ def schema() -> dict[str, Any]:
         "anyOf": [{"$ref": "#/$defs/Request"}, {"$ref": "#/$defs/Response"}],
         "$defs": dict(sorted(parts.items())),
     }
+    plain: dict[str, Any] = json.loads(json.dumps(found_all))  # tuples become lists
+    return plain
 
 
 def main() -> None:
