@@ -1,14 +1,14 @@
 """An adapter for the stdio protocol: `onewinner verify "exec:python3 adapters/python/adapter.py"`.
 
-What is said to the kit stands in `serve`; the rest is the store (`log_store.py`). With the word
-`racy` the store behind it is broken on purpose.
+What is said to the kit stands in `serve`; the rest is the store (`log_store.py`). With a word
+(`racy`, `late`, `halves`) the store behind it is broken on purpose.
 """
 
 import json
 import sys
 import time
 
-from log_store import LogStore, RacyStore
+from log_store import HalvesStore, LateStore, LogStore, RacyStore
 
 CAPABILITIES = {
     "scope": "process",
@@ -20,7 +20,8 @@ CAPABILITIES = {
     ],
     "batch": True,
 }
-KIND = RacyStore if sys.argv[1:] == ["racy"] else LogStore
+KINDS = {"racy": RacyStore, "late": LateStore, "halves": HalvesStore}
+KIND = KINDS[sys.argv[1]] if sys.argv[1:] else LogStore
 locations, stores, opened = {}, {}, {}
 
 

@@ -78,6 +78,42 @@ class LogStore:
         return sorted(rows, key=lambda row: (row["createdAt"], row["key"]))
 
 
+class LateStore(LogStore):
+    """The same with a claim that answers first, and is written with the next call."""
+
+    def __init__(self, *where) -> None:
+        super().__init__(*where)
+        self._due: list[tuple] = []
+
+    def call(self, do: str, now: int, key: str = "", value: object = None, ttl=None):
+        """Make one call, after the claims that are still to be written."""
+        due, self._due = self._due, []
+        for each in due:
+            super().call(*each)
+        if do != "registerIfAbsent":
+            return super().call(do, now, key, value, ttl)
+        if super().call("lookup", now, key) is not None:
+            return False
+        self._due.append(("register", now, key, value, ttl))
+        return True
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        self.call("lookup", 0)
+        super().close()
+
+
+class HalvesStore(LogStore):
+    """The same with a claim in two writes: first the row for ever, then its expiry."""
+
+    def call(self, do: str, now: int, key: str = "", value: object = None, ttl=None):
+        """Make one call, or two where one would be right."""
+        won = super().call(do, now, key, value, None if do == "registerIfAbsent" else ttl)
+        if do == "registerIfAbsent" and won and ttl is not None:
+            super().call("register", now, key, value, ttl)
+        return won
+
+
 class RacyStore(LogStore):
     """The same with a claim that looks first and writes then: two may see nothing and go on."""
 
