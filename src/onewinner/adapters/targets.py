@@ -70,10 +70,15 @@ class Target:
     def load(self) -> None:
         """Import what the first connection would, so that it is no slower than those that follow.
 
-        What is wrong with the target is left for `connect` to say.
+        A copy of a command then serves any number of connections. What is wrong with the target is
+        left for `connect` to say.
         """
         with contextlib.suppress(Exception):
             self.given or resolve(self.name, self.faults)
+        if self.served:
+            from onewinner.adapters.stdio.copies import REGISTRY
+
+            REGISTRY.keeps = True
 
     def connect(self, location: str, clock: Clock) -> Backend:
         """Call the factory and hold what it answers against the interface.

@@ -118,6 +118,8 @@ def reside(
     each counts its orders in `cells`. With `shared` all use one connection.
     """
     watch_statements()
+    if target.served:
+        target.load()
     common = Handles(target, location, clock)
     residents = [
         Resident(

@@ -141,6 +141,12 @@ class Bench:
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(0, {self._processors[client % len(self._processors)]})
 
+    def pin_copy(self, client: int, handles: Handles) -> None:
+        """Let the copy of a command run where its client does, which sleeps while it is at work."""
+        with contextlib.suppress(Exception):
+            here = {self._processors[client % len(self._processors)]}
+            os.sched_setaffinity(handles.copy()[0], here)
+
 
 def _processors() -> tuple[int, ...]:
     """Answer the processors this process may use, none where threads cannot be placed."""
@@ -231,6 +237,8 @@ class Client:
     def _connect(self, index: int) -> None:
         self._enter(index, "connect")
         self._recorder.make(self._recorder.prepare(CONNECT, self.handles.connect))
+        if self._order.spin and self.handles.served:
+            self._bench.pin_copy(self.number, self.handles)
         self._close_segment(index, "connect")
 
     def _enter(self, index: int, phase: str) -> None:

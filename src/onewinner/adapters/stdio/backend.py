@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from onewinner.clock import Clock
     from onewinner.contract import Backend, Connect, Json, Store
 
+_SCALARS = frozenset({str, int, bool, type(None)})
 _NAMES = {wire: name for name, wire in messages.METHODS.items()}
 
 
@@ -293,13 +294,20 @@ def sendable(operation: str, *arguments: Any) -> None:
     """Refuse what JSON cannot express, and so never reaches a store."""
     try:
         for each in arguments:
-            if not is_json(each):
+            if type(each) not in _SCALARS and not _is_flat(each) and not is_json(each):
                 raise InvalidInput(
                     operation=operation,
                     message=f"{each!r:.80} cannot be written as JSON, so it was not sent",
                 )
     except RecursionError as error:
         raise LimitExceeded(operation=operation, message="nested too deep to be sent") from error
+
+
+def _is_flat(value: Any) -> bool:
+    """Tell at once of most values that they are JSON."""
+    return type(value) is dict and all(
+        type(key) is str and type(member) in _SCALARS for key, member in value.items()
+    )
 
 
 def _misfired(outcomes: Sequence[Outcome], due: int, sent_ns: int, taken_ns: int) -> str:

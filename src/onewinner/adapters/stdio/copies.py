@@ -67,8 +67,10 @@ class Copies:
             if self._open[link][location]:
                 return link
         for link in usable:
-            many = link.welcome.capabilities.locations == "many"
-            if location not in self._served[link] and (many or not self._served[link]):
+            others = self._served[link] - {location}
+            if location in self._served[link] and not REGISTRY.keeps:
+                continue
+            if not others or link.welcome.capabilities.locations == "many":
                 return link
         return None
 
@@ -100,9 +102,14 @@ class Copies:
 
 
 class Registry:
-    """All copies of this process, by command, and by where word of a fault is left."""
+    """All copies of this process, by command, and by where word of a fault is left.
+
+    `keeps`: a location that was closed may be opened again by the same copy, for it takes a tenth
+    of a second to start one, and whether rows are kept is none of this process's business.
+    """
 
     def __init__(self) -> None:
+        self.keeps = False
         self._lock = threading.Lock()
         self._copies: dict[tuple[tuple[str, ...], str | None], Copies] = {}
         os.register_at_fork(after_in_child=self._forget)

@@ -6,6 +6,7 @@ hand an answer from thread to thread costs more than the call.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -41,6 +42,10 @@ _ERRORS: Final = {"INVALID_INPUT": InvalidInput, "LIMIT_EXCEEDED": LimitExceeded
 
 _encode = msgspec.json.Encoder().encode
 _response = msgspec.json.Decoder(Response)
+_quick = {
+    method: msgspec.json.Decoder(messages.Answer[Any if kind is None else kind])  # type: ignore[misc]
+    for method, kind in RESULTS.items()
+}
 _results = {method: msgspec.json.Decoder(kind) for method, kind in RESULTS.items() if kind}
 
 
@@ -71,7 +76,8 @@ class Link:
         self._owner = os.getpid()
         self._sending = threading.Lock()
         self._reading = threading.Lock()
-        self._room: threading.Semaphore | None = None
+        self._room: threading.Semaphore | threading.Lock = threading.Lock()
+        self._alone = True
         self._open: dict[int, _Slot] = {}
         self._last = 0
         self._broken: AdapterFault | None = None
@@ -82,7 +88,9 @@ class Link:
         except BaseException:
             self.process.close()
             raise
-        self._room = threading.Semaphore(self.welcome.capabilities.max_in_flight)
+        if self.welcome.capabilities.max_in_flight > 1:
+            self._alone = False
+            self._room = threading.Semaphore(self.welcome.capabilities.max_in_flight)
 
     def _greet(self) -> Welcome:
         spoken = messages.Range(min=messages.PROTOCOL_MIN, max=messages.PROTOCOL_MAX)
@@ -123,10 +131,29 @@ class Link:
         Raises what the error that came says: InvalidInput, LimitExceeded, StoreError; StoreError
         with the code `GONE` where no answer comes; AdapterFault where the protocol is not kept.
         """
-        if self._room is None:  # the greeting
-            return self._wait(self._send(kind, params, operation), operation, within_s)
         with self._room:
+            if self._alone:
+                return self._exchange(kind, params, operation, within_s)
             return self._wait(self._send(kind, params, operation), operation, within_s)
+
+    def _exchange(
+        self, kind: Callable[..., Request], params: msgspec.Struct, operation: str, within_s: float
+    ) -> Any:
+        """Make the only request that is open; what is not as it should be goes the long way."""
+        self._check(operation)
+        number = self._last = self._last + 1
+        request = kind(jsonrpc="2.0", id=number, params=params)
+        method = _method(request)
+        answer = self.process.exchange(_line(request, operation), within_s)
+        if answer is not None:
+            with contextlib.suppress(ValueError):
+                response = _quick[method].decode(answer)
+                if response.id == number and response.error is UNSET is not response.result:
+                    return response.result
+        slot = self._open[number] = _Slot(method, operation, None)
+        if answer is not None:
+            self._hear(answer)
+        return self._wait(slot, operation, within_s)
 
     def post(
         self, kind: Callable[..., Request], params: msgspec.Struct, operation: str
@@ -144,8 +171,7 @@ class Link:
             self._last += 1
             request = kind(jsonrpc="2.0", id=self._last, params=params)
             line = _line(request, operation)
-            alone = self._room is None or self.welcome.capabilities.max_in_flight == 1
-            slot = _Slot(_method(request), operation, None if alone else threading.Event())
+            slot = _Slot(_method(request), operation, None if self._alone else threading.Event())
             self._open[self._last] = slot
             self.process.send(line)
         return slot

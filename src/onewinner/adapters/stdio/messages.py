@@ -6,13 +6,15 @@ is never judged by an answer that the schema forbids. Unknown fields are ignored
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 PROTOCOL_MIN: Final = 1
 PROTOCOL_MAX: Final = 1
+
+Result = TypeVar("Result")
 
 Version: TypeAlias = Annotated[int, Meta(ge=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
@@ -355,6 +357,15 @@ class Response(Word):
     jsonrpc: Literal["2.0"]
     id: Count
     result: msgspec.Raw | UnsetType = UNSET
+    error: Failure | UnsetType = UNSET
+
+
+class Answer(Word, Generic[Result]):
+    """An answer whose method is known."""
+
+    jsonrpc: Literal["2.0"]
+    id: Count
+    result: Result | UnsetType = UNSET
     error: Failure | UnsetType = UNSET
 
 
