@@ -31,7 +31,7 @@ export class LogStore {
     const ends = ttl === undefined ? null : now + ttl;
     refuseWhatCannotBeKept(key, ends);
     // It begins on a line of its own, also behind one that was cut off by a kill.
-    writeSync(this.#file, `\n${JSON.stringify({ by, method, now, key, value, ends })}\n`);
+    writeSync(this.#file, `\n${JSON.stringify([by, method, now, key, value, ends])}\n`);
     return this.#catchUp(by);
   }
 
@@ -46,18 +46,16 @@ export class LogStore {
       const seen = Buffer.concat([this.#partial, CHUNK.subarray(0, size)]);
       const end = seen.lastIndexOf(10) + 1;
       this.#partial = seen.subarray(end);
-      for (const line of seen.toString("utf8", 0, end).split("\n")) {
-        const record = parsed(line);
-        if (record === undefined) continue;
-        const found = this.#apply(record);
-        if (record.by === by) answer = found;
+      for (const [who, ...call] of parsed(seen.toString("utf8", 0, end))) {
+        const found = this.#apply(...call);
+        if (who === by) answer = found;
       }
       if (size < CHUNK.length) break;
     }
     return answer;
   }
 
-  #apply({ method, key, value, now, ends }) {
+  #apply(method, now, key, value, ends) {
     const row = this.#rows.get(key);
     const live = row !== undefined && isLive(row, now);
     switch (method) {
@@ -106,10 +104,17 @@ function byAge(one, other) {
   return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.key), Buffer.from(other.key));
 }
 
-function parsed(line) {
+// All records at once; one by one where one of them was cut off.
+function parsed(text) {
   try {
-    return JSON.parse(line);
+    return JSON.parse(`[${text.trim().replaceAll("\n\n", ",")}]`);
   } catch {
-    return undefined; // empty, or cut off
+    return text.split("\n").flatMap((line) => {
+      try {
+        return [JSON.parse(line)];
+      } catch {
+        return [];
+      }
+    });
   }
 }
