@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import store_commands
+from onewinner import cli
 from onewinner.adapters.targets import Target
 from onewinner.schedule.ptrace import ptrace_refusal
 from onewinner.suite import engine
@@ -16,10 +20,10 @@ from store_commands import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from onewinner.suite.tree import RunResult
 
+HERE = Path(__file__).parent
 BUDGET_S = 30.0
 CLAIMS = ("CLAIM-1", "CLAIM-2", "CLAIM-6", "TTL-1", "READ-4")
 
@@ -80,6 +84,39 @@ class TestAdapters:
         found = engine.smoke(target(language))
         assert found.ok, found.lines
         assert any("protocol.schema.json" in line for line in found.lines)
+
+
+class TestTheWholeContract:
+    @pytest.mark.parametrize("time", ["virtual", "real"])
+    def test_every_clause_can_go_over_the_wire(self, time: str) -> None:
+        """The reference store conforms through the protocol as it does without, in both times."""
+        command = shlex.join([sys.executable, str(HERE / "whole_adapter.py"), time])
+        options = engine.Options(level="thread", depth="cases")
+        result = engine.verify(Target(f"exec:{command}"), options)
+        told = {each.clause.id: each.reason for each in result.clauses if each.violation}
+        assert told == {}
+        statuses = [each.status for each in result.clauses if each.checks]
+        assert set(statuses) == {Status.PASS}
+        assert len(statuses) > 30
+
+    def test_its_files_and_its_damaged_rows_are_judged(self, tmp_path: Path) -> None:
+        """Private files and a damaged row are looked at through the protocol too."""
+        command = shlex.join([sys.executable, str(HERE / "whole_adapter.py"), "virtual"])
+        told = _faults("files", Target(f"exec:{command}"), tmp_path)
+        assert told == dict.fromkeys(("DUR-9", "ERR-7", "ERR-1"), (Status.PASS, ""))
+
+
+class TestReplay:
+    def test_a_schedule_of_a_command_is_repeated(
+        self, target: Callable[..., Target], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What a sweep of a command found goes wrong again, each time, by its token."""
+        result = verified(target("python", "racy"), "CLAIM-6", stop=True)
+        (found,) = [each for each in result.clauses if each.violation is not None]
+        assert found.violation is not None
+        token = found.violation.reproduce.split()[-1]
+        assert cli.main(["replay", token, "--repeat", "5"]) == 1
+        assert "went wrong 5 of 5 times" in capsys.readouterr().out
 
 
 class TestCrashes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -14,15 +16,19 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kits import gone, until
 from onewinner import cli
-from onewinner.adapters.stdio import link, messages
+from onewinner.adapters.stdio import link, messages, wire
 from onewinner.adapters.stdio.fault import AdapterFault
+from onewinner.adapters.stdio.process import Process
 from onewinner.adapters.stdio.schema import schema
 from onewinner.adapters.targets import Target, TargetError
 from onewinner.clock import ManualClock, SystemClock, monotonic_ns
 from onewinner.contract import ABSENT, InvalidInput, LimitExceeded, StoreError
+from onewinner.contract.values import canonical
 from onewinner.generator import Call
 
 if TYPE_CHECKING:
@@ -131,9 +137,9 @@ class TestFaults:
         self, connected: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A command that leaves requests in its pipe keeps no protocol, and is killed."""
-        monkeypatch.setattr(link, "CALL_S", 0.5)
         backend = connected(command("deaf"))
         store = opened(backend)
+        monkeypatch.setattr(backend.link, "_call_s", 0.5)
         with pytest.raises(AdapterFault, match="did not read `registerIfAbsent`"):
             store.register_if_absent("k", 1)
         assert gone([backend.link.process.pid]) == []
@@ -144,9 +150,9 @@ class TestDeaths:
         self, connected: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Who took a request and does not answer may have carried it out."""
-        monkeypatch.setattr(link, "CALL_S", 0.5)
         backend = connected(command("silent"))
         store = opened(backend)
+        monkeypatch.setattr(backend.link, "_call_s", 0.5)
         with pytest.raises(StoreError, match="did not answer `registerIfAbsent`") as caught:
             store.register_if_absent("k", 1)
         assert (caught.value.code, caught.value.definite) == (link.GONE, False)
@@ -253,6 +259,30 @@ class TestTolerance:
         assert store.lookup("k") == value
 
 
+def json_values() -> st.SearchStrategy[Any]:
+    """Any JSON value, with text that is no Unicode among it."""
+    text = st.text(st.characters(exclude_categories=()))
+    numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    scalars = st.none() | st.booleans() | numbers | text
+    return st.recursive(scalars, lambda each: st.lists(each) | st.dictionaries(text, each))
+
+
+class TestReading:
+    @given(st.binary(max_size=200) | st.text().map(lambda text: json.dumps(text).encode()))
+    def test_whatever_comes_is_an_answer_or_told(self, line: bytes) -> None:
+        """No line raises anything but a ValueError that says what is wrong with it."""
+        with contextlib.suppress(ValueError):
+            assert wire.read(line).id >= 1
+
+    @given(json_values())
+    def test_what_json_says_is_read_as_it_was_written(self, value: Any) -> None:
+        """Any value, surrogates included, is read back from an answer."""
+        line = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"found": True, "value": value}})
+        response = wire.read(line.encode())
+        found = wire.decoded(wire.RESULT["lookup"], bytes(response.result))
+        assert canonical(found.value) == canonical(value)
+
+
 class TestCopies:
     def test_one_process_has_one_copy(self, connected: Callable[..., Any]) -> None:
         """Connections of one process to one location see what one process of users would see."""
@@ -348,9 +378,14 @@ class TestSpecification:
     ) -> None:
         """Both directions of a conversation, as it went over the wire, are as the schema says."""
         said: list[Any] = []
-        line, read = link._line, link._read
-        monkeypatch.setattr(link, "_line", lambda *a: said.append(line(*a)) or said[-1])
-        monkeypatch.setattr(link, "_read", lambda text: said.append(text) or read(text))
+        line_of, exchange = wire.line_of, Process.exchange
+
+        def heard(process: Process, line: bytes, timeout_s: float) -> bytes | None:
+            said.append(exchange(process, line, timeout_s))
+            return said[-1]
+
+        monkeypatch.setattr(wire, "line_of", lambda *a: said.append(line_of(*a)) or said[-1])
+        monkeypatch.setattr(Process, "exchange", heard)
         backend = connected(command(how), f"{how}-place")
         store = opened(backend)
         try:
@@ -414,6 +449,16 @@ class TestCommandLine:
         assert cli.main(["smoke", command("leaves-a-child", note)]) == 0
         assert until(note.exists)
         assert gone([int(note.read_text("ascii"))]) == []
+
+    def test_a_kit_that_is_killed_leaves_no_command(self, tmp_path: Path) -> None:
+        """What a command started goes with the kit, also when that is killed without warning."""
+        notes = [tmp_path / "child", tmp_path / "command"]
+        for note, how in zip(notes, ("leaves-a-child", "good"), strict=True):
+            words = ["onewinner", "verify", command(how, note), "--quiet", "-k", "CLAIM"]
+            with subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL) as kit:
+                assert until(note.exists)
+                kit.kill()
+            assert gone([int(until(lambda note=note: note.read_text("ascii")))]) == []
 
     def test_smoke_says_that_messages_were_held_against_the_schema(
         self, capsys: pytest.CaptureFixture[str]

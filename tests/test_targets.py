@@ -116,7 +116,7 @@ class TestResolve:
         [
             ("sqlit", "memory, sqlite"),
             ("", "unknown"),
-            ("exec:node adapter.mjs", "unknown"),
+            ("exec:no-such-command-here", "not on PATH"),
             ("python:", "python:package.module:connect"),
             ("python:module_only", "python:package.module:connect"),
             ("python::connect", "python:package.module:connect"),

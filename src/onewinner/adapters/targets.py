@@ -70,15 +70,15 @@ class Target:
     def load(self) -> None:
         """Import what the first connection would, so that it is no slower than those that follow.
 
-        A copy of a command then serves any number of connections. What is wrong with the target is
-        left for `connect` to say.
+        Of a command: its calls are watched by whoever started this process (see `Registry`). What
+        is wrong with the target is left for `connect` to say.
         """
         with contextlib.suppress(Exception):
             self.given or resolve(self.name, self.faults)
         if self.served:
             from onewinner.adapters.stdio.copies import REGISTRY
 
-            REGISTRY.keeps = True
+            REGISTRY.watched = True
 
     def connect(self, location: str, clock: Clock) -> Backend:
         """Call the factory and hold what it answers against the interface.

@@ -40,6 +40,7 @@ class ServedClaimant(PythonClaimant):
     traced = False
     _gate: ServedGate | None = None
     _tracer: Tracer | None = None
+    _tracers: tuple[Tracer, ...] = ()
     _held = False
     _watched = False
     _hold: Hold = None
@@ -103,6 +104,7 @@ class ServedClaimant(PythonClaimant):
             self._gate = ServedGate(message.pid, message.links)
             try:
                 self._tracer = Tracer(message.pid, self._gate, family=True)
+                self._tracers += (self._tracer,)
             except OSError as error:
                 raise RuntimeError(f"a command cannot be traced: {error.strerror}") from error
         assert self._call is not None
@@ -138,10 +140,11 @@ class ServedClaimant(PythonClaimant):
                 self._gone = self._hung()
             elif busy:
                 idle = 0
+                busy_ns = monotonic_ns()
                 sleeping.forget()
             elif self._child.dead() and not self._crew.hear(0.0):
                 self._gone = self._died()
-            elif self._waits(sleeping):
+            elif self._waits(sleeping, busy_ns):
                 return Blocked()
             else:
                 idle += 1
@@ -168,13 +171,15 @@ class ServedClaimant(PythonClaimant):
             return message._replace(points=tuple(self._gate.points))
         return message
 
-    def _waits(self, sleeping: Sleep) -> bool:
+    def _waits(self, sleeping: Sleep, busy_ns: int) -> bool:
         """Tell whether the claimant and its copy sleep, so that they wait for somebody.
 
         A request that was sent has woken the copy, and an answer the claimant; so where all sleep
         neither is on its way. A claimant that has not taken its last order may not be woken yet.
         """
         if self._is_stopped() or self._crew.cells.count(self._number) != self._ordered:
+            return False
+        if monotonic_ns() - busy_ns < self._crew.silence_ns:  # it may wait for a server
             return False
         return sleeping.found(self._threads())
 
@@ -188,6 +193,5 @@ class ServedClaimant(PythonClaimant):
         super().close()
 
     def end(self) -> None:
-        """End the copy that was traced; more than once does no harm."""
-        if self._tracer is not None:
-            end_traced(self._tracer.forget())
+        """End the copies that were traced; more than once does no harm."""
+        end_traced([each for tracer in self._tracers for each in tracer.forget()])

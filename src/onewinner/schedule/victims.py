@@ -85,6 +85,8 @@ def nurse(
     watch_statements()
     if target.given is None:
         targets.resolve(target.name)
+    if target.served:
+        target.load()
     send("ready")
     while (order := receive()) is not None:
         if isinstance(order, Hurt) and order.order.traced:

@@ -99,9 +99,11 @@ def verify(target: Target, options: Options, *, on_progress: Listener | None = N
     chosen = _selection(options.select)
     with scratch_directory() as run_dir:
         target = _watched(target, run_dir)
-        capabilities = probe(target, run_dir)
-        level = _level(options.level, target, capabilities)
-        run = Run(target, capabilities, level, options, chosen, run_dir, on_progress)
+        probed = _probe(target, run_dir)
+        assert probed.capabilities is not None
+        level = _level(options.level, target, probed.capabilities)
+        run = Run(target, probed.capabilities, level, options, chosen, run_dir, on_progress)
+        run.noted = probed.notes
         run.run()
         if (fault := target.fault()) is not None:  # seen by the last check
             raise fault

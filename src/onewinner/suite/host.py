@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 Send: TypeAlias = Callable[[object], None]
 
+_ONE_AT_A_TIME = (
+    "the command takes one request at a time, so what its clients do on threads waits in line and "
+    "never meets inside the store; with maxInFlight above 1 it would"
+)
 _LOOK_S = 0.2
 _ALIVE_NS = 2_000_000_000
 
@@ -153,11 +157,15 @@ class _Watch:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a first look at a target showed: its capabilities, or why it cannot be judged."""
+    """What a first look at a target showed: its capabilities, or why it cannot be judged.
+
+    `notes` are for whoever reads the run.
+    """
 
     capabilities: Capabilities | None = None
     refusal: str = ""
     lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def probe(_send: Send, target: Target, location: str) -> Probed:
@@ -197,7 +205,8 @@ def probe(_send: Send, target: Target, location: str) -> Probed:
         lines.append(f"WRONG: close raised {type(error).__name__}: {error}")
     if target.served and (fault := target.fault()) is not None:
         return Probed(refusal=str(fault), lines=tuple(lines))
-    return Probed(capabilities, lines=tuple(lines))
+    notes = () if not target.served or backend.concurrent else (_ONE_AT_A_TIME,)  # type: ignore[attr-defined]
+    return Probed(capabilities, lines=tuple(lines), notes=notes)
 
 
 def _each_word(backend: Any, store: Any, operations: frozenset[str]) -> list[str]:

@@ -74,6 +74,7 @@ class Run:
         self.checks = [c for c in checks_for(level, capabilities) if chosen & set(c.clauses)]
         self.stopped = False
         self.canaries: tuple[Canary, ...] = ()
+        self.noted: tuple[str, ...] = ()
 
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
@@ -119,7 +120,7 @@ class Run:
             seconds=self._elapsed_s(),
             cores=processors(),
             versions=versions(),
-            notes=tuple(dict.fromkeys([*_notes(), *noted])),
+            notes=tuple(dict.fromkeys([*_notes(), *self.noted, *noted])),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
             canaries=self.canaries,

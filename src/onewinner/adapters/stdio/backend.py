@@ -198,6 +198,11 @@ class CommandBackend:
         self._link.call(messages.Damage, params, "damage")
 
     @property
+    def concurrent(self) -> bool:
+        """Whether calls of several threads may meet inside the store."""
+        return self._link.welcome.capabilities.max_in_flight > 1
+
+    @property
     def batches(self) -> bool:
         """Whether operations can be fired at an instant."""
         return self._link.welcome.capabilities.batch

@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from onewinner.adapters.stdio.link import Link
+from onewinner.adapters.stdio.link import CALL_S, WATCHED_S, Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ class Copies:
                 return link
         for link in usable:
             others = self._served[link] - {location}
-            if location in self._served[link] and not REGISTRY.keeps:
+            if location in self._served[link] and not REGISTRY.watched:
                 continue
             if not others or link.welcome.capabilities.locations == "many":
                 return link
@@ -104,12 +104,13 @@ class Copies:
 class Registry:
     """All copies of this process, by command, and by where word of a fault is left.
 
-    `keeps`: a location that was closed may be opened again by the same copy, for it takes a tenth
-    of a second to start one, and whether rows are kept is none of this process's business.
+    `watched`: this process races, or is held. Whoever started it looks after its calls, so none is
+    given up here; and a location that was closed is opened again by the same copy, for it takes a
+    tenth of a second to start one, and nothing is asked about what is kept.
     """
 
     def __init__(self) -> None:
-        self.keeps = False
+        self.watched = False
         self._lock = threading.Lock()
         self._copies: dict[tuple[tuple[str, ...], str | None], Copies] = {}
         os.register_at_fork(after_in_child=self._forget)
@@ -120,8 +121,13 @@ class Registry:
         with self._lock:
             found = self._copies.get((words, faults))
             if found is None:
-                found = self._copies[words, faults] = Copies(lambda: Link(words, target, faults))
+                found = self._copies[words, faults] = Copies(
+                    lambda: self._link(words, target, faults)
+                )
             return found
+
+    def _link(self, words: tuple[str, ...], target: str, faults: str | None) -> Link:
+        return Link(words, target, faults, call_s=WATCHED_S if self.watched else CALL_S)
 
     def _forget(self) -> None:
         self._lock = threading.Lock()  # a thread that the fork did not copy may have held the old

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import UNSET
 
-from onewinner.adapters.stdio import messages
+from onewinner.adapters.stdio import messages, wire
 from onewinner.adapters.stdio.fault import AdapterFault, fault, last_words, note_fault, shown
-from onewinner.adapters.stdio.messages import RESULTS, Failure, Response, Welcome
+from onewinner.adapters.stdio.messages import Failure, Response, Welcome
 from onewinner.adapters.stdio.process import Process
 from onewinner.clock import monotonic_ns
 from onewinner.contract import InvalidInput, LimitExceeded, StoreError
@@ -33,20 +33,15 @@ START_S: Final = 25.0
 CALL_S: Final = 12.0
 """How long any other request may take; what is asked of a store takes microseconds."""
 
+WATCHED_S: Final = 3_600.0
+"""The same where somebody else watches the calls, or holds them on purpose."""
+
 GONE: Final = "ADAPTER_GONE"
 """The code of a call whose command ended, or hung, before it answered: it may have happened."""
 
 _LINE_MAX: Final = 64 << 20
 _TURN_S: Final = 0.25
 _ERRORS: Final = {"INVALID_INPUT": InvalidInput, "LIMIT_EXCEEDED": LimitExceeded}
-
-_encode = msgspec.json.Encoder().encode
-_response = msgspec.json.Decoder(Response)
-_quick = {
-    method: msgspec.json.Decoder(messages.Answer[Any if kind is None else kind])  # type: ignore[misc]
-    for method, kind in RESULTS.items()
-}
-_results = {method: msgspec.json.Decoder(kind) for method, kind in RESULTS.items() if kind}
 
 
 class _Slot:
@@ -70,7 +65,15 @@ class Link:
     Raises FileNotFoundError where there is no such command, AdapterFault where it is no adapter.
     """
 
-    def __init__(self, words: tuple[str, ...], target: str, faults: str | None = None) -> None:
+    def __init__(
+        self,
+        words: tuple[str, ...],
+        target: str,
+        faults: str | None = None,
+        *,
+        call_s: float = CALL_S,
+    ) -> None:
+        self._call_s = call_s
         self._target = target
         self._faults = faults
         self._owner = os.getpid()
@@ -124,17 +127,18 @@ class Link:
         params: msgspec.Struct,
         operation: str,
         *,
-        within_s: float = CALL_S,
+        within_s: float | None = None,
     ) -> Any:
         """Make a request and answer its result.
 
         Raises what the error that came says: InvalidInput, LimitExceeded, StoreError; StoreError
         with the code `GONE` where no answer comes; AdapterFault where the protocol is not kept.
         """
+        patience_s = within_s or self._call_s
         with self._room:
             if self._alone:
-                return self._exchange(kind, params, operation, within_s)
-            return self._wait(self._send(kind, params, operation), operation, within_s)
+                return self._exchange(kind, params, operation, patience_s)
+            return self._wait(self._send(kind, params, operation), operation, patience_s)
 
     def _exchange(
         self, kind: Callable[..., Request], params: msgspec.Struct, operation: str, within_s: float
@@ -143,11 +147,11 @@ class Link:
         self._check(operation)
         number = self._last = self._last + 1
         request = kind(jsonrpc="2.0", id=number, params=params)
-        method = _method(request)
-        answer = self.process.exchange(_line(request, operation), within_s)
+        method = wire.method_of(request)
+        answer = self.process.exchange(wire.line_of(request, operation), within_s)
         if answer is not None:
             with contextlib.suppress(ValueError):
-                response = _quick[method].decode(answer)
+                response = wire.ANSWERS[method].decode(answer)
                 if response.id == number and response.error is UNSET is not response.result:
                     return response.result
         slot = self._open[number] = _Slot(method, operation, None)
@@ -155,23 +159,15 @@ class Link:
             self._hear(answer)
         return self._wait(slot, operation, within_s)
 
-    def post(
-        self, kind: Callable[..., Request], params: msgspec.Struct, operation: str
-    ) -> Callable[[], Any]:
-        """Send a request; the function answered waits for its result, and raises as `call` does.
-
-        The caller sees to it that no more are open than the adapter takes.
-        """
-        slot = self._send(kind, params, operation)
-        return lambda: self._wait(slot, operation, CALL_S)
-
     def _send(self, kind: Callable[..., Request], params: msgspec.Struct, operation: str) -> _Slot:
         with self._sending:
             self._check(operation)
             self._last += 1
             request = kind(jsonrpc="2.0", id=self._last, params=params)
-            line = _line(request, operation)
-            slot = _Slot(_method(request), operation, None if self._alone else threading.Event())
+            line = wire.line_of(request, operation)
+            slot = _Slot(
+                wire.method_of(request), operation, None if self._alone else threading.Event()
+            )
             self._open[self._last] = slot
             self.process.send(line)
         return slot
@@ -225,7 +221,7 @@ class Link:
     def _hear(self, line: bytes) -> None:
         """Give an answer to whoever waits for it."""
         try:
-            response = _read(line)
+            response = wire.read(line)
         except ValueError as error:
             self._end(
                 self._fault(
@@ -258,18 +254,18 @@ class Link:
             )
         if isinstance(response.error, Failure):
             raise store_error(response.error, operation)
-        decoder = _results.get(slot.method)
+        decoder = wire.RESULT.get(slot.method)
         if decoder is None:
             return None
         assert isinstance(response.result, msgspec.Raw)
         try:
-            return _decoded(decoder, bytes(response.result))
+            return wire.decoded(decoder, bytes(response.result))
         except ValueError as error:
             raise self._misfit(slot.method, error, bytes(response.result)) from error
 
     def result(self, method: str, plain: Any) -> Any:
         """Answer the result of an operation of a batch; raises AdapterFault where it is none."""
-        decoder = _results.get(method)
+        decoder = wire.RESULT.get(method)
         if decoder is None:
             return None
         try:
@@ -286,7 +282,7 @@ class Link:
         """End a command that does not answer; one that does not even read keeps no protocol."""
         unread = self.process.unread
         self.process.kill()
-        waited = START_S if slot.method == "hello" else CALL_S
+        waited = START_S if slot.method == "hello" else self._call_s
         if unread:
             self._end(
                 self._fault(
@@ -359,43 +355,3 @@ def store_error(failure: Failure, operation: str) -> StoreError:
     if code in _ERRORS:
         return _ERRORS[code](operation=named, message=failure.message)
     return StoreError(code=code, operation=named, message=failure.message)
-
-
-def _method(request: Request) -> str:
-    return str(type(request).__struct_config__.tag)
-
-
-def _line(request: Request, operation: str) -> bytes:
-    """Answer a request as a line; text that is no Unicode is escaped."""
-    try:
-        return _encode(request) + b"\n"
-    except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(request)).encode("ascii") + b"\n"
-    except RecursionError as error:
-        raise LimitExceeded(operation=operation, message="the value is nested too deep") from error
-
-
-def _read(line: bytes) -> Response:
-    """Answer an answer; raises ValueError, with what is wrong, where it is none."""
-    try:
-        return _response.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if b"\\u" not in line:
-            raise
-        try:
-            plain: Any = json.loads(line)
-        except ValueError:
-            raise error from None
-    # A lone surrogate: msgspec refuses it, and a store may answer one.
-    if isinstance(plain, dict) and "result" in plain:
-        plain["result"] = msgspec.Raw(json.dumps(plain["result"]).encode("ascii"))
-    return msgspec.convert(plain, Response)
-
-
-def _decoded(decoder: msgspec.json.Decoder[Any], text: bytes) -> Any:
-    try:
-        return decoder.decode(text)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return msgspec.convert(json.loads(text), decoder.type)
