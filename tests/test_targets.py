@@ -116,7 +116,8 @@ class TestResolve:
         [
             ("sqlit", "memory, sqlite"),
             ("", "unknown"),
-            ("exec:no-such-command-here", "not on PATH"),
+            ("exec:", "write exec:COMMAND"),
+            ("exec:'unfinished", "quote the command"),
             ("python:", "python:package.module:connect"),
             ("python:module_only", "python:package.module:connect"),
             ("python::connect", "python:package.module:connect"),
