@@ -75,6 +75,7 @@ class Process:
         self._incoming = bytearray()
         self._tail = bytearray()
         self._outbox = bytearray()
+        self._writing = threading.Lock()
         self._waits_for_room = False
         self._complains = True
         self.finished = False
@@ -96,8 +97,9 @@ class Process:
 
     def send(self, line: bytes) -> None:
         """Hand a line to the command; what it does not take yet goes while answers are awaited."""
-        self._outbox += line
-        self._send_on()
+        with self._writing:
+            self._outbox += line
+            self._send_on()
 
     def exchange(self, line: bytes, timeout_s: float) -> bytes | None:
         """Hand over a line and answer the one line that comes, without its end; the quick way.
@@ -150,7 +152,8 @@ class Process:
             elif descriptor == self._errors:
                 self._take_errors()
             else:
-                self._send_on()
+                with self._writing:
+                    self._send_on()
         if b"\n" not in self._incoming:
             return []
         *lines, self._incoming = self._incoming.split(b"\n")
@@ -208,11 +211,13 @@ class Process:
 
     def say_no_more(self) -> None:
         """Close its standard input: a command that is asked nothing any more ends by itself."""
-        if self._requests >= 0:
+        with self._writing:
             if self._waits_for_room:
                 self._poll.unregister(self._requests)
-            os.close(self._requests)
-            self._requests = -1
+                self._waits_for_room = False
+            if self._requests >= 0:
+                os.close(self._requests)
+                self._requests = -1
 
     def kill(self) -> None:
         """Kill the process and what it started, as far as that can be found, and reap it."""
