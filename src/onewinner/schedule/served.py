@@ -105,6 +105,7 @@ class ServedClaimant(PythonClaimant):
             try:
                 self._tracer = Tracer(message.pid, self._gate, family=True)
                 self._tracers += (self._tracer,)
+                self._tracer.await_all()  # else the copy might read the request unseen
             except OSError as error:
                 raise RuntimeError(f"a command cannot be traced: {error.strerror}") from error
         assert self._call is not None

@@ -97,6 +97,7 @@ class _Watch:
             served = self._gate = ServedGate(pid, links)
             served.begin(call, hold)
             self._tracer = Tracer(pid, served, family=True)
+            self._tracer.await_all()  # else the copy might read the request unseen
         self._gate.failing = self._failing
         return self._tracer
 

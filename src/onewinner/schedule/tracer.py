@@ -21,11 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from onewinner.clock import monotonic_ns, sleep
 from onewinner.schedule import ptrace, syscalls
 from onewinner.schedule.tracer_sleep import Sleep, threads_of
 
 _ROUNDS: Final = 100
 _STILL_LOOKS: Final = 2
+_MET_NS: Final = 5_000_000_000
+_MET_LOOK_S: Final = 0.00005
 
 
 @dataclass(slots=True)
@@ -35,7 +38,8 @@ class Thread:
     `entry` is the system call that it is inside of, None while it runs its own code; `matters`
     tells whether others could notice that call. `stopped`: it came to a stop and was not let go on;
     `paused`: it is in the stop of SIGSTOP and its kin; `lends`: it waits in vfork for its child;
-    `free`: its system calls are of no interest for now, and it runs at full speed.
+    `free`: its system calls are of no interest for now, and it runs at full speed. `met`: it has
+    been stopped once, so that from there on no system call of it is missed.
     """
 
     tid: int
@@ -46,6 +50,7 @@ class Thread:
     paused: bool = False
     lends: bool = False
     free: bool = False
+    met: bool = False
 
 
 class Watcher(Protocol):
@@ -110,6 +115,19 @@ class Tracer:
         self._put_off.clear()
         self.held = None
         return threads
+
+    def await_all(self) -> None:
+        """Wait until every thread has been stopped once, and goes on under watch.
+
+        What a thread was doing when it was seized may end without a word. One that the system does
+        not let stop for so long is left as it is.
+        """
+        until_ns = monotonic_ns() + _MET_NS
+        while not all(thread.met for thread in self.threads.values()):
+            if not turn_all():
+                sleep(_MET_LOOK_S)
+            if monotonic_ns() > until_ns:
+                return
 
     def check_thread(self) -> None:
         """Raise RuntimeError where the calling thread is not the one that traces."""
@@ -197,7 +215,7 @@ class Tracer:
                 self.held = None
             self._watcher.ended(thread.tid, status)
             return
-        thread.stopped = True
+        thread.stopped = thread.met = True
         thread.paused = False
         if self.held is not None:
             self._put_off.append((thread, status))
