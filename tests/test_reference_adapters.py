@@ -15,13 +15,15 @@ from onewinner.adapters.targets import Target
 from onewinner.schedule.ptrace import ptrace_refusal
 from onewinner.suite import engine
 from onewinner.suite.faults import run_fault
+from onewinner.suite.races import run_race
+from onewinner.suite.registry import race_called
 from onewinner.suite.tree import Status
 from store_commands import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onewinner.suite.tree import RunResult
+    from onewinner.suite.tree import CheckResult, RunResult
 
 HERE = Path(__file__).parent
 BUDGET_S = 30.0
@@ -84,6 +86,30 @@ class TestAdapters:
         found = engine.smoke(target(language))
         assert found.ok, found.lines
         assert any("protocol.schema.json" in line for line in found.lines)
+
+
+class TestRaces:
+    def test_batches_meet_and_the_broken_store_is_flagged(
+        self, target: Callable[..., Target], tmp_path: Path
+    ) -> None:
+        """A volley that copies fire at one instant shows two winners of one key."""
+        result = _raced(target("node", "racy"), tmp_path)
+        assert (result.clause, result.status) == ("CLAIM-6", Status.FAIL)
+
+    def test_batches_accuse_no_correct_store(
+        self, target: Callable[..., Target], tmp_path: Path
+    ) -> None:
+        """However copies meet, a correct store is not accused, and calls are judged as made."""
+        result = _raced(target("node"), tmp_path)
+        assert result.status < Status.FAIL, result.reason
+        assert int(result.evidence["calls"]) > 0
+
+
+def _raced(target: Target, home: Path) -> CheckResult:
+    """Race claims over processes, and answer what the race says of its first clause."""
+    capabilities = engine.probe(target, str(home))
+    race = race_called("claims-on-processes")
+    return run_race(race, target, capabilities, run_dir=home, budget_s=2.0, seed=1)[0]
 
 
 class TestTheWholeContract:

@@ -84,7 +84,7 @@ class Recorder:
     def make_all(self, prepared: Sequence[Prepared], fire: Callable[[], Sequence[Fired]]) -> None:
         """Have several calls made at once by `fire`, and write down how each ended.
 
-        Where `fire` raises nothing certain is known of any, for its error is about all of them.
+        Where `fire` raises nothing certain is known of any: its error is about all of them.
         """
         self._cells[self._beat_cell] += 1
         self.journal.invoke_all([words for _, words, _ in prepared])
@@ -92,7 +92,8 @@ class Recorder:
         try:
             fired = fire()
         except BaseException as error:
-            ended = (failure(error), (invoked_ns, monotonic_ns()))
+            unknown = INFO, f"{type(error).__name__}: {error}"[:500]
+            ended = (unknown, (invoked_ns, monotonic_ns()))
             each_ended = [ended] * len(prepared)
         else:
             each_ended = [

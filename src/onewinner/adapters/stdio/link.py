@@ -148,6 +148,7 @@ class Link:
         number = self._last = self._last + 1
         request = kind(jsonrpc="2.0", id=number, params=params)
         method = wire.method_of(request)
+        since_ns = monotonic_ns()
         answer = self.process.exchange(wire.line_of(request, operation), within_s)
         if answer is not None:
             with contextlib.suppress(ValueError):
@@ -157,7 +158,7 @@ class Link:
         slot = self._open[number] = _Slot(method, operation, None)
         if answer is not None:
             self._hear(answer)
-        return self._wait(slot, operation, within_s)
+        return self._wait(slot, operation, within_s - (monotonic_ns() - since_ns) / 1e9)
 
     def _send(self, kind: Callable[..., Request], params: msgspec.Struct, operation: str) -> _Slot:
         with self._sending:
@@ -342,6 +343,9 @@ class Link:
 
     def retire(self) -> None:
         """Ask the command to end, and do not wait for it."""
+        if self.usable:
+            request = messages.Bye(jsonrpc="2.0", id=self._last + 1, params=messages.Nothing())
+            self.process.send(wire.line_of(request, "close"))
         self.process.say_no_more()
 
 
