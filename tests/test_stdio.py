@@ -465,4 +465,6 @@ class TestCommandLine:
     ) -> None:
         """The adapter of the project is judged by every kind of message that it offers."""
         assert cli.main(["smoke", f"exec:{sys.executable} {PYTHON}"]) == 0
-        assert "protocol.schema.json allows (6 more calls)" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "connected: log store 1 in python, protocol 1" in said
+        assert "protocol.schema.json allows (6 more calls)" in said

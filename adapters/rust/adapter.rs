@@ -11,7 +11,8 @@ mod log_store;
 
 use json::{elements, member, parse, quoted, Json};
 use log_store::{Answer, Call, LogStore, Row};
-use std::collections::HashMap;
+use std::collections::hash_map::{DefaultHasher, HashMap};
+use std::hash::{Hash, Hasher};
 use std::io::{stdin, stdout, BufRead, Write};
 use std::sync::{Arc, Mutex};
 
@@ -134,9 +135,9 @@ fn serve(served: &mut Served, id: i64, method: &str, p: &str, racy: bool) -> Res
         }
         "open" => {
             let (plugin, namespace) = (text(p, "plugin")?, text(p, "namespace")?);
-            let name: String = format!("{}/{plugin}/{namespace}", plugin.len());
-            let name: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-            let path = format!("{}/{name}.log", served.locations[&connection]);
+            let mut name = DefaultHasher::new(); // the same in every process
+            (plugin, namespace).hash(&mut name);
+            let path = format!("{}/{:016x}.log", served.locations[&connection], name.finish());
             let me = format!("{}-{id}", std::process::id());
             let store = LogStore::open(&path, number(p, "defaultTtlMs"), me)?;
             let shared = (connection, Arc::new(Mutex::new(store)));

@@ -179,7 +179,9 @@ def probe(_send: Send, target: Target, location: str) -> Probed:
     except TargetError as error:
         return Probed(refusal=str(error))
     capabilities = backend.capabilities
-    lines = [f"connected: {type(backend).__module__}.{type(backend).__qualname__}"]
+    who = f"{type(backend).__module__}.{type(backend).__qualname__}"
+    served: Any = backend if target.served else None
+    lines = [f"connected: {served.introduction if served else who}"]
     try:
         store: Any = backend.open("onewinner-probe", "probe", max_entries=10)
     except Exception as error:
@@ -205,7 +207,7 @@ def probe(_send: Send, target: Target, location: str) -> Probed:
         lines.append(f"WRONG: close raised {type(error).__name__}: {error}")
     if target.served and (fault := target.fault()) is not None:
         return Probed(refusal=str(fault), lines=tuple(lines))
-    notes = () if not target.served or backend.concurrent else (_ONE_AT_A_TIME,)  # type: ignore[attr-defined]
+    notes = () if served is None or served.concurrent else (_ONE_AT_A_TIME,)
     return Probed(capabilities, lines=tuple(lines), notes=notes)
 
 

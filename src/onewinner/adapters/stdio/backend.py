@@ -198,6 +198,14 @@ class CommandBackend:
         self._link.call(messages.Damage, params, "damage")
 
     @property
+    def introduction(self) -> str:
+        """Who answers, in a few words."""
+        welcome = self._link.welcome
+        who = welcome.implementation
+        language = f" in {who.language}" if who.language else ""
+        return f"{who.name} {who.version}".rstrip() + f"{language}, protocol {welcome.protocol}"
+
+    @property
     def concurrent(self) -> bool:
         """Whether calls of several threads may meet inside the store."""
         return self._link.welcome.capabilities.max_in_flight > 1
