@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import multiprocess
 import pytest
 
+from onewinner.adapters.stdio.backend import Fired
 from onewinner.adapters.targets import Target
 from onewinner.clock import SystemClock, monotonic_ns
-from onewinner.contract import ABSENT, Entry
+from onewinner.contract import ABSENT, Entry, InvalidInput, StoreError
 from onewinner.generator import Call, Round
 from onewinner.history import Fail, Info, Ok, Operation, read
 from onewinner.runner import Block, WorkerLost, WorkerPool
@@ -46,6 +47,14 @@ def one_call(path: Path, recorder: type[Recorder], act: Callable[[], Any]) -> No
     made.make(made.prepare(CLAIM, act))
 
 
+def one_batch(path: Path, fire: Callable[[], Any]) -> None:
+    """Have three calls made at once, with a journal."""
+    made = Recorder(memoryview(bytearray(8)).cast("q"), 0, Journal(path, 3))
+    calls = [CLAIM._replace(key=f"k{number}") for number in range(3)]
+    made.make_all([made.prepare(call, die) for call in calls], fire)
+    made.journal.flush()
+
+
 def killed_in(recorder: type[Recorder], path: Path) -> list[Operation]:
     """Answer what is known of a process that was killed inside its only call."""
     context = multiprocess.get_context("fork")
@@ -71,6 +80,41 @@ class TestJournal:
         assert isinstance(operation.outcome, Info)
         assert operation.completed_ns is not None
         assert operation.invoked_ns <= operation.completed_ns
+
+    def test_every_call_of_a_batch_is_in_doubt(self, tmp_path: Path) -> None:
+        """Whoever is killed while others make its calls leaves all of them open, none missing."""
+        context = multiprocess.get_context("fork")
+        process = context.Process(target=one_batch, args=(tmp_path / "j", die))
+        process.start()
+        process.join()
+        operations = recovered(tmp_path / "j", None)
+        assert sorted(each.value["key"] for each in operations) == ["k0", "k1", "k2"]
+        assert all(isinstance(each.outcome, Info) for each in operations)
+        assert len({each.process for each in operations}) == 3
+
+    def test_the_ends_of_a_batch_are_told(self, tmp_path: Path) -> None:
+        """A batch that came back is a history of calls that ended, each in its own way."""
+
+        def refused() -> bool:
+            raise InvalidInput(operation="register", message="no")
+
+        def lost() -> bool:
+            raise StoreError(code="GONE", operation="register", message="who knows")
+
+        fired = [Fired(each, 1, 2) for each in (lambda: True, refused, lost)]
+        one_batch(tmp_path / "j", lambda: fired)
+        outcomes = [each.outcome for each in read(tmp_path / "j")]
+        assert [type(each) for each in outcomes] == [Ok, Fail, Info]
+
+    def test_a_batch_that_fails_leaves_all_in_doubt(self, tmp_path: Path) -> None:
+        """Where the batch itself fails, nobody knows what became of its calls."""
+
+        def failing() -> Any:
+            raise StoreError(code="OPEN_FAILED", operation="batch", message="gone")
+
+        made = Recorder(memoryview(bytearray(8)).cast("q"), 0, Journal(tmp_path / "j", 3))
+        made.make_all([made.prepare(CLAIM, die)], failing)
+        assert [record.kind for record in made.take()] == [INFO]
 
     def test_a_recorder_that_journals_too_late_is_found_out(self, tmp_path: Path) -> None:
         """The test above can fail: a recorder that writes after the call loses it."""

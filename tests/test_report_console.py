@@ -56,6 +56,13 @@ def test_the_program_runs_as_it_is_pasted() -> None:
     compile(shown[start:end], "pasted", "exec")
 
 
+def test_what_a_check_left_out_is_told_with_its_reason() -> None:
+    """A clause that is declared and was not judged does not vanish: it is named, and why."""
+    result = run({"TTL-6": Status.NA, "DEL-4": Status.NA})
+    shown = " ".join(console.render(result, Terminal(width=100)).split())
+    assert "n/a DEL-4 TTL-6: it is n/a" in shown or "n/a TTL-6 DEL-4: it is n/a" in shown
+
+
 def test_every_clause_is_in_the_table() -> None:
     """The table has a row for each clause that applies, with status and evidence."""
     result = run({"CLAIM-6": Status.UNTESTED})

@@ -116,7 +116,8 @@ class TestResolve:
         [
             ("sqlit", "memory, sqlite"),
             ("", "unknown"),
-            ("exec:node adapter.mjs", "unknown"),
+            ("exec:", "write exec:COMMAND"),
+            ("exec:'unfinished", "quote the command"),
             ("python:", "python:package.module:connect"),
             ("python:module_only", "python:package.module:connect"),
             ("python::connect", "python:package.module:connect"),

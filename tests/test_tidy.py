@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MODULES = [Module.read(path) for path in sorted(SOURCE.rglob("*.py"))]
 TESTS = [Module.read(path, ROOT / "tests") for path in sorted((ROOT / "tests").glob("*.py"))]
 STRESS = [Module.read(path, ROOT / "stress") for path in sorted((ROOT / "stress").glob("*.py"))]
-WRITTEN = ("src", "tests", "stress", "specs", "docs", ".ci")
-TEXT = {".py", ".md", ".toml", ".json", ".jsonl", ".txt", ".sh", ".yml", ""}
+WRITTEN = ("src", "tests", "stress", "specs", "docs", "adapters", ".ci")
+TEXT = {".py", ".mjs", ".rs", ".md", ".toml", ".json", ".jsonl", ".txt", ".sh", ".yml", ""}
 
 
 WHOLE = Capabilities(virtual_clock=True)

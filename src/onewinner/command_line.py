@@ -17,7 +17,8 @@ Command: TypeAlias = "Callable[[argparse.Namespace], ExitCode]"
 
 _EPILOG: Final = """\
 TARGET is a built-in store (sqlite, memory, ...), python:package.module:connect,
-or mutant:NAME, one of the kit's own broken stores.
+exec:COMMAND for any language (specs/protocol.md), or mutant:NAME, one of the
+kit's own broken stores.
 
 exit codes: 0 conforms; 1 violated; 2 interrupted; 3 internal error; 4 usage, or
 the target could not start; 5 nothing ran; 7 inconclusive

@@ -36,19 +36,49 @@ class Target:
 
     `given` is the factory itself where it has no name, else None.
     `location` is the address given with `--location`, else None: the kit then makes a directory.
+    `faults` is a file in which word is left of an adapter that does not keep its protocol.
     """
 
     name: str
     given: Connect | None = None
     location: str | None = None
+    faults: str | None = None
+
+    @property
+    def served(self) -> bool:
+        """Whether the store lives in a process of its own, behind a command (`exec:COMMAND`)."""
+        return self.given is None and self.name.startswith("exec:")
+
+    def copy(self, location: str) -> tuple[int, tuple[str, ...]]:
+        """Answer the copy of the command that serves a location for this process, or will.
+
+        It is told by its process id, and its standard streams as /proc/PID/fd names them.
+        """
+        from onewinner.adapters.stdio.backend import copy_for
+
+        return copy_for(self.name, location, self.faults)
+
+    def fault(self) -> TargetError | None:
+        """Answer what an adapter has done that its protocol forbids, None where nothing is known.
+
+        The call in which it happened may be anywhere, and its error taken for one of the store.
+        """
+        if not self.served or self.faults is None or not Path(self.faults).exists():
+            return None
+        return TargetError(Path(self.faults).read_text("utf-8"))
 
     def load(self) -> None:
         """Import what the first connection would, so that it is no slower than those that follow.
 
-        What is wrong with the target is left for `connect` to say.
+        Of a command: its calls are watched by whoever started this process (see `Registry`). What
+        is wrong with the target is left for `connect` to say.
         """
         with contextlib.suppress(Exception):
-            self.given or resolve(self.name)
+            self.given or resolve(self.name, self.faults)
+        if self.served:
+            from onewinner.adapters.stdio.copies import REGISTRY
+
+            REGISTRY.watched = True
 
     def connect(self, location: str, clock: Clock) -> Backend:
         """Call the factory and hold what it answers against the interface.
@@ -56,9 +86,11 @@ class Target:
         Raises TargetError where the factory cannot be found, raises, or answers something that is
         not a backend.
         """
-        factory = self.given or resolve(self.name)
+        factory = self.given or resolve(self.name, self.faults)
         try:
             backend = factory(location, clock=clock)
+        except TargetError:
+            raise
         except Exception as error:
             raise TargetError(
                 f"target {self.name}: connect({location!r}, clock=...) raised "
@@ -68,8 +100,8 @@ class Target:
         return backend
 
 
-def resolve(spec: str) -> Connect:
-    """Answer the factory that `spec` names.
+def resolve(spec: str, faults: str | None = None) -> Connect:
+    """Answer the factory that `spec` names; `faults` as in `Target`.
 
     Raises TargetError: unknown name, module that cannot be imported, attribute that is missing or
     cannot be called.
@@ -81,9 +113,13 @@ def resolve(spec: str) -> Connect:
         return _import(spec, rest)
     if colon and kind == "mutant":
         return _mutant(spec, rest)
+    if colon and kind == "exec":
+        from onewinner.adapters.stdio.backend import connector
+
+        return connector(spec, rest, faults)
     raise TargetError(
         f"target {spec!r} is unknown: use a built-in name ({', '.join(sorted(BUILT_IN))}), "
-        f"python:package.module:connect, or mutant:NAME"
+        f"python:package.module:connect, exec:COMMAND, or mutant:NAME"
     )
 
 

@@ -150,6 +150,8 @@ class _Page:
     def not_applicable(self, result: RunResult) -> None:
         for lost, ids in verdict.undeclared(result).items():
             self.line(f"n/a  {lost} is not declared: {' '.join(ids)}", _STYLES[Status.NA])
+        for reason, ids in verdict.left_out(result).items():
+            self.line(f"n/a  {' '.join(ids)}: {reason}", _STYLES[Status.NA])
 
     def failure(self, clause: ClauseResult, result: RunResult) -> None:
         found = clause.violation

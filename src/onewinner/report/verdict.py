@@ -50,6 +50,15 @@ def undeclared(result: RunResult) -> dict[str, list[str]]:
     return lost
 
 
+def left_out(result: RunResult) -> dict[str, list[str]]:
+    """Answer why checks left clauses out that are declared, each with the ids of the clauses."""
+    reasons: dict[str, list[str]] = {}
+    for clause in result.clauses:
+        if clause.status is Status.NA and clause.missing is None:
+            reasons.setdefault(clause.reason, []).append(clause.clause.id)
+    return reasons
+
+
 def tally(result: RunResult) -> Counter[str]:
     """Answer how many clauses have each status, by the status's label."""
     return Counter(clause.status.label for clause in result.clauses)

@@ -216,7 +216,8 @@ class WorkerPool:
         journals: list[Operation] = []
         for number in plan.workers:
             self._workers[number].kill()
-            died_ns = monotonic_ns() if self._target.location is None else None
+            alone = self._target.location is None and not self._target.served
+            died_ns = monotonic_ns() if alone else None
             frames = self._workers[number].receive()
             arrived = [*self._replies[number], *(item for kind, item in frames if kind == MESSAGE)]
             if arrived:

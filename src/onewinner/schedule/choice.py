@@ -57,12 +57,14 @@ def refusal() -> str | None:
     return ptrace.ptrace_refusal()
 
 
-def choice(count: Count, *, processes: bool, located: bool) -> Choice:
+def choice(count: Count, *, processes: bool, located: bool, served: bool = False) -> Choice:
     """Choose by `count`, which answers how many points an undisturbed schedule has at a boundary.
 
-    `located`: the target was given with an address. Claimants on threads are never traced: where
-    one was held, all would stand still.
+    `located`: the target was given with an address; `served`: a command serves its calls.
+    Claimants on threads are never traced: where one was held, all would stand still.
     """
+    if served:
+        return command()
     if count("sql"):
         return Choice("sql", "its calls make statements")
     if located and count("client"):
@@ -70,6 +72,14 @@ def choice(count: Count, *, processes: bool, located: bool) -> Choice:
     if count("line"):
         return _lines(processes=processes, located=located)
     return _system_calls(count, processes=processes)
+
+
+def command() -> Choice:
+    """Answer where the claimants of a command are held: at the system calls of its copies."""
+    because = "a command serves its calls, and its copies are held"
+    if (why := refusal()) is not None:
+        return Choice("syscall", because, (f"not held at all: {why}",))
+    return Choice("syscall", because)
 
 
 def _client(*, processes: bool) -> Choice:

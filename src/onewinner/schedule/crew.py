@@ -224,6 +224,8 @@ class Crew:
         self.location = location
         self.held: set[int] = set()
         self._remote = target.location is not None
+        self._served = target.served
+        kind = _claimant_kind(target)
         self.claimants: list[PythonClaimant] = []
         self.cells = Cells(claimants)
         self._children: list[tuple[Child, list[PythonClaimant]]] = []
@@ -236,10 +238,7 @@ class Crew:
                 name = f"claimant {numbers[0]}"
                 child = Child(resident.reside, args, name=name, takes_orders=True)
                 stack.callback(child.close)
-                mine = [
-                    PythonClaimant(self, number, child, place)
-                    for place, number in enumerate(numbers)
-                ]
+                mine = [kind(self, number, child, place) for place, number in enumerate(numbers)]
                 self._children.append((child, mine))
                 self.claimants += mine
             for claimant in self.claimants:
@@ -260,9 +259,16 @@ class Crew:
 
         Answers why the kernel refuses that, None where it does not: a process can forbid it.
         """
+        from onewinner.schedule.served import ServedClaimant
         from onewinner.schedule.traced import TracedClaimant
 
         if not self.processes:
+            return None
+        for claimant in self.claimants:
+            if isinstance(claimant, ServedClaimant) and not claimant.traced:
+                self._stack.callback(claimant.end)
+                claimant.trace()
+        if self._served:
             return None
         for number, claimant in enumerate(self.claimants):
             if not isinstance(claimant, TracedClaimant):
@@ -301,6 +307,14 @@ class Crew:
     def close(self) -> None:
         """End every claimant."""
         self._stack.close()
+
+
+def _claimant_kind(target: Target) -> type[PythonClaimant]:
+    if not target.served:
+        return PythonClaimant
+    from onewinner.schedule.served import ServedClaimant
+
+    return ServedClaimant
 
 
 def _returned(done: resident.Done) -> Returned:

@@ -42,6 +42,26 @@ def end_group(pid: int, status: int | None, traced: Iterable[tuple[int, int]] = 
     return end.status
 
 
+def end_traced(traced: Iterable[tuple[int, int]]) -> None:
+    """Kill traced processes that are another's children, and reap their threads for the tracer.
+
+    Until its tracer has done so a process is not told to its parent.
+    """
+    left = {tid: pid for pid, tid in traced}
+    for pid in set(left.values()):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    until = monotonic_ns() + int(_END_S * 1e9)
+    while left and monotonic_ns() < until:
+        for tid in list(left):
+            with contextlib.suppress(ChildProcessError):
+                found, status = os.waitpid(tid, os.WNOHANG | WALL)
+                if not found or os.WIFSTOPPED(status):
+                    continue
+            del left[tid]
+        sleep(0.0002)
+
+
 class _End:
     """Who is left to be reaped: the group, and `left`, threads with their processes."""
 

@@ -38,7 +38,8 @@ Send: TypeAlias = "Callable[[object], None]"
 class Do(NamedTuple):
     """An order: make a call, held at `hold`.
 
-    Where it is `traced` the kit sees from outside where the call is, and holds it.
+    Where it is `traced` the kit sees from outside where the call is, and holds it; if a command
+    serves it, the claimant says so before and waits for a `Go`.
     `fresh` is a location of its own to be at, None for the crew's; a claimant that moves connects
     anew there.
     """
@@ -66,6 +67,13 @@ class Ready(NamedTuple):
     """A claimant is there; `thread` is the number that the system knows it by."""
 
     thread: int
+
+
+class Poised(NamedTuple):
+    """A claimant is about to ask a copy of its command, by process id and streams, and waits."""
+
+    pid: int
+    links: tuple[str, ...]
 
 
 class Holding(NamedTuple):
@@ -110,6 +118,8 @@ def reside(
     each counts its orders in `cells`. With `shared` all use one connection.
     """
     watch_statements()
+    if target.served:
+        target.load()
     common = Handles(target, location, clock)
     residents = [
         Resident(
@@ -177,7 +187,10 @@ class Resident:
             act = self._act(order.call)
         except Exception as error:
             act = partial(_raise, error)
-        if order.traced:
+        if order.traced and self._handles.served:
+            self._say(Poised(*self._handles.copy()))
+            self._released()
+        elif order.traced:
             act = partial(announced, act)
         elif order.boundary == "client":
             watch_sockets()

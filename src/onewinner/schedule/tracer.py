@@ -21,11 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from onewinner.clock import monotonic_ns, sleep
 from onewinner.schedule import ptrace, syscalls
-from onewinner.schedule.tracer_sleep import Sleep
+from onewinner.schedule.tracer_sleep import Sleep, threads_of
 
 _ROUNDS: Final = 100
 _STILL_LOOKS: Final = 2
+_MET_NS: Final = 5_000_000_000
+_MET_LOOK_S: Final = 0.00005
 
 
 @dataclass(slots=True)
@@ -35,7 +38,8 @@ class Thread:
     `entry` is the system call that it is inside of, None while it runs its own code; `matters`
     tells whether others could notice that call. `stopped`: it came to a stop and was not let go on;
     `paused`: it is in the stop of SIGSTOP and its kin; `lends`: it waits in vfork for its child;
-    `free`: its system calls are of no interest for now, and it runs at full speed.
+    `free`: its system calls are of no interest for now, and it runs at full speed. `met`: it has
+    been stopped once, so that from there on no system call of it is missed.
     """
 
     tid: int
@@ -46,6 +50,7 @@ class Thread:
     paused: bool = False
     lends: bool = False
     free: bool = False
+    met: bool = False
 
 
 class Watcher(Protocol):
@@ -85,11 +90,14 @@ class Tracer:
     """Traces one process, its threads, and what it starts.
 
     With `from_exec` it goes at full speed until it has called execve, and is traced from there on.
+    With `family` what it has started by now is traced as well.
     Raises OSError where tracing is refused. The caller kills the process after any error here: the
     kernel leaves a traced process stopped until somebody lets it go on.
     """
 
-    def __init__(self, pid: int, watcher: Watcher, *, from_exec: bool = False) -> None:
+    def __init__(
+        self, pid: int, watcher: Watcher, *, from_exec: bool = False, family: bool = False
+    ) -> None:
         self.threads: dict[int, Thread] = {}
         self.held: Thread | None = None
         self._watcher = watcher
@@ -97,7 +105,7 @@ class Tracer:
         self._tracing = not from_exec
         self._put_off: deque[tuple[Thread, int]] = deque()
         self._sleep = Sleep(_STILL_LOOKS)
-        self._attach(pid)
+        self._attach(pid, family=family)
         _live.tracers = [*getattr(_live, "tracers", ()), self]
 
     def forget(self) -> list[tuple[int, int]]:
@@ -108,6 +116,19 @@ class Tracer:
         self.held = None
         return threads
 
+    def await_all(self) -> None:
+        """Wait until every thread has been stopped once, and goes on under watch.
+
+        What a thread was doing when it was seized may end without a word. One that the system does
+        not let stop for so long is left as it is.
+        """
+        until_ns = monotonic_ns() + _MET_NS
+        while not all(thread.met for thread in self.threads.values()):
+            if not turn_all():
+                sleep(_MET_LOOK_S)
+            if monotonic_ns() > until_ns:
+                return
+
     def check_thread(self) -> None:
         """Raise RuntimeError where the calling thread is not the one that traces."""
         if threading.get_ident() != self._owner:
@@ -116,20 +137,21 @@ class Tracer:
                 "tracer is one thread; make and use each traced claimant in the same thread"
             )
 
-    def _attach(self, pid: int) -> None:
+    def _attach(self, pid: int, *, family: bool) -> None:
         """Seize every thread, until a look finds none that is not seized.
 
         A thread that a seized one starts is seized by the kernel, and may be found by the look too.
         """
         for _ in range(_ROUNDS):
-            new = [tid for tid in _tids(pid) if tid not in self.threads]
+            found = threads_of(pid) if family else [(pid, tid) for tid in _tids(pid)]
+            new = [each for each in found if each[1] not in self.threads]
             if not new:
                 return
-            for tid in new:
+            for process, tid in new:
                 with contextlib.suppress(ProcessLookupError):
                     if not _is_ours(tid):
                         ptrace.seize(tid)
-                    self._add(tid, pid)
+                    self._add(tid, process)
                     if self._tracing:
                         ptrace.interrupt(tid)
         raise RuntimeError(f"process {pid} starts threads faster than they can be seized")
@@ -193,7 +215,7 @@ class Tracer:
                 self.held = None
             self._watcher.ended(thread.tid, status)
             return
-        thread.stopped = True
+        thread.stopped = thread.met = True
         thread.paused = False
         if self.held is not None:
             self._put_off.append((thread, status))

@@ -85,6 +85,8 @@ def nurse(
     watch_statements()
     if target.given is None:
         targets.resolve(target.name)
+    if target.served:
+        target.load()
     send("ready")
     while (order := receive()) is not None:
         if isinstance(order, Hurt) and order.order.traced:
@@ -106,6 +108,7 @@ def forked(work: Callable[[int], None]) -> tuple[int, int]:
         with contextlib.suppress(BaseException):
             _die_with(nursery)
             os.close(reading)
+            os.set_inheritable(writing, True)  # it ends when all that this process starts is gone
             work(writing)
         os._exit(1)
     os.close(writing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ def smoke(target: Target) -> SmokeResult:
     """
     started = monotonic_ns()
     with scratch_directory() as run_dir:
-        probed = _probe(target, run_dir)
+        probed = _probe(_watched(target, run_dir), run_dir)
     return SmokeResult(
         target=target.name,
         ok=not any("WRONG" in line for line in probed.lines),
@@ -92,16 +92,27 @@ def probe(target: Target, run_dir: str) -> Capabilities:
 def verify(target: Target, options: Options, *, on_progress: Listener | None = None) -> RunResult:
     """Judge a target clause by clause and answer the result tree.
 
-    Raises TargetError where the target cannot be had, UsageError where the level or the selection
-    cannot be. Whatever happens, no process and no temporary directory is left.
+    Raises TargetError where the target cannot be had, or its adapter does not keep its protocol,
+    UsageError where the level or the selection cannot be. Whatever happens, no process and no
+    temporary directory is left.
     """
     chosen = _selection(options.select)
     with scratch_directory() as run_dir:
-        capabilities = probe(target, run_dir)
-        level = _level(options.level, target, capabilities)
-        run = Run(target, capabilities, level, options, chosen, run_dir, on_progress)
+        target = _watched(target, run_dir)
+        probed = _probe(target, run_dir)
+        assert probed.capabilities is not None
+        level = _level(options.level, target, probed.capabilities)
+        run = Run(target, probed.capabilities, level, options, chosen, run_dir, on_progress)
+        run.noted = probed.notes
         run.run()
+        if (fault := target.fault()) is not None:  # seen by the last check
+            raise fault
         return run.tree()
+
+
+def _watched(target: Target, run_dir: str) -> Target:
+    """Answer the target with a place where word of an adapter's faults is left."""
+    return replace(target, faults=str(Path(run_dir) / "adapter-fault"))
 
 
 def run_check(

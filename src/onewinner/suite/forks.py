@@ -25,6 +25,10 @@ _WHY: Final = (
 
 def run_forks(ask: Ask, tally: Tally) -> None:
     """Fork twice: once the parent closes its handle first, once the child."""
+    if ask.target.served:
+        why = "a handle on a command is the kit's own: what is forked is not the store's process"
+        tally.left_out["DUR-8"] = why
+        return
     ask.home.mkdir()
     for leaver in ("parent", "child"):
         location = ask.home / leaver

@@ -17,9 +17,10 @@ from onewinner.clock import monotonic_ns
 from onewinner.history import Ok
 from onewinner.nemesis import act
 from onewinner.nemesis.situations import KEY, write
+from onewinner.schedule.choice import refusal
 from onewinner.schedule.claimant import Held, Returned
 from onewinner.suite.after_errors import AfterErrors, end_of, let_in, opening
-from onewinner.suite.ground import HURT, Ground, Place
+from onewinner.suite.ground import HURT, Ground, Place, first_boundary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,11 @@ def run_full_disk(ask: Ask, tally: Tally) -> None:
         for clause in ask.clauses:
             tally.lacking[clause] = "to take the room from another process takes Linux (prlimit)"
         return
+    if ask.target.served and (why := refusal()) is not None:
+        tally.lacking = dict.fromkeys(
+            ask.clauses, f"no copy of the command could be held, for {why}"
+        )
+        return
     with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
         _Full(ask, tally, ground).run()
     if not tally.number("claims failed by storage"):
@@ -61,14 +67,14 @@ class _Full:
         self._tally = tally
         self._ground = ground
         self._after_errors = AfterErrors(ask.capabilities, tally, ground)
-        self._boundary: Boundary = "sql"
+        self._boundary: Boundary = first_boundary(ground)
         self._over_ns = monotonic_ns() + int(ask.time_s(_LEAST_S) * 1e9)
         self._after: tuple[Point, ...] = ()
 
     def run(self) -> None:
         """Fill it at each point; then let a rival in at each point that comes after."""
         points = self._unheld()
-        if not points:
+        if not points and self._boundary == "sql":
             self._boundary = "line"
             points = self._unheld()
         for number in range(1, min(len(points), _POINTS_MOST) + 1):

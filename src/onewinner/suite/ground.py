@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from onewinner.model import State
     from onewinner.schedule.claimant import Died
     from onewinner.schedule.crew import PythonClaimant
+    from onewinner.schedule.gate import Boundary
     from onewinner.suite.answers import Observed
     from onewinner.suite.kept import Kept
 
@@ -232,6 +233,14 @@ class Ground:
     def claimant(self, who: int) -> PythonClaimant:
         """Answer a claimant of the crew."""
         return self.crew.claimants[who]
+
+
+def first_boundary(ground: Ground) -> Boundary:
+    """Answer where claimants are held first: at statements; copies of a command at system calls."""
+    if not ground.target.served:
+        return "sql"
+    ground.crew.trace()
+    return "syscall"
 
 
 class CrashJudge(Judge):

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from onewinner.adapters.targets import TargetError
 from onewinner.clock import SystemClock, monotonic_ns
+from onewinner.contract import StoreError
 from onewinner.suite.options import CALL_MAX_S
 from onewinner.suite.tree import CheckResult, Status
 
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 Send: TypeAlias = Callable[[object], None]
 
+_ONE_AT_A_TIME = (
+    "the command takes one request at a time, so what its clients do on threads waits in line and "
+    "never meets inside the store; with maxInFlight above 1 it would"
+)
 _LOOK_S = 0.2
 _ALIVE_NS = 2_000_000_000
 
@@ -152,11 +158,15 @@ class _Watch:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a first look at a target showed: its capabilities, or why it cannot be judged."""
+    """What a first look at a target showed: its capabilities, or why it cannot be judged.
+
+    `notes` are for whoever reads the run.
+    """
 
     capabilities: Capabilities | None = None
     refusal: str = ""
     lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def probe(_send: Send, target: Target, location: str) -> Probed:
@@ -165,14 +175,14 @@ def probe(_send: Send, target: Target, location: str) -> Probed:
     The body of a child process. What a judge of *stores* would call a violation (a claim that is
     not won) is told in `lines`; what makes judging impossible is the `refusal`.
     """
-    from onewinner.adapters.targets import TargetError
-
     try:
         backend = target.connect(location, SystemClock())
     except TargetError as error:
         return Probed(refusal=str(error))
     capabilities = backend.capabilities
-    lines = [f"connected: {type(backend).__module__}.{type(backend).__qualname__}"]
+    who = f"{type(backend).__module__}.{type(backend).__qualname__}"
+    served: Any = backend if target.served else None
+    lines = [f"connected: {served.introduction if served else who}"]
     try:
         store: Any = backend.open("onewinner-probe", "probe", max_entries=10)
     except Exception as error:
@@ -190,11 +200,33 @@ def probe(_send: Send, target: Target, location: str) -> Probed:
         )
     if "register_if_absent" in capabilities.operations:
         lines += _one_win_one_refusal(store, f"k{monotonic_ns()}")
+    if target.served:
+        lines += _each_word(backend, store, capabilities.operations)
     try:
         backend.close()
     except Exception as error:
         lines.append(f"WRONG: close raised {type(error).__name__}: {error}")
-    return Probed(capabilities, lines=tuple(lines))
+    if target.served and (fault := target.fault()) is not None:
+        return Probed(refusal=str(fault), lines=tuple(lines))
+    notes = () if served is None or served.concurrent else (_ONE_AT_A_TIME,)
+    return Probed(capabilities, lines=tuple(lines), notes=notes)
+
+
+def _each_word(backend: Any, store: Any, operations: frozenset[str]) -> list[str]:
+    """Make each call once, so that each kind of answer has been held against the schema."""
+    made = 0
+    arguments = {"register": ("w", None), "lookup": ("w",), "consume": ("w",), "delete": ("w",)}
+    for f in ("register", "lookup", "entries", "consume", "delete", "clear", "sweep_expired"):
+        if f in operations:
+            on = backend if f == "sweep_expired" else store
+            try:
+                getattr(on, f)(*arguments.get(f, ()))
+            except StoreError as error:
+                return [f"WRONG: {f} raised {error}"]
+            except TargetError:
+                return []  # it is told as what it is
+            made += 1
+    return [f"every message is one that specs/protocol.schema.json allows ({made} more calls)"]
 
 
 def _one_win_one_refusal(store: Any, key: str) -> list[str]:

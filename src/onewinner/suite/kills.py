@@ -55,6 +55,10 @@ class _Grave:
 
 def run_kills(ask: Ask, tally: Tally) -> None:
     """Kill a process at each point of each situation, as far as the time goes."""
+    if ask.target.served:
+        why = "a command is killed at its system calls"
+        tally.left_out = dict.fromkeys(ask.clauses, why)
+        return
     tally.lacking |= _run(ask, tally, "sql")
 
 

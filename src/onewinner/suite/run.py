@@ -74,6 +74,7 @@ class Run:
         self.checks = [c for c in checks_for(level, capabilities) if chosen & set(c.clauses)]
         self.stopped = False
         self.canaries: tuple[Canary, ...] = ()
+        self.noted: tuple[str, ...] = ()
 
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
@@ -140,7 +141,7 @@ class Run:
             seconds=self._elapsed_s(),
             cores=processors(),
             versions=versions(),
-            notes=tuple(dict.fromkeys([*notes(), *noted])),
+            notes=tuple(dict.fromkeys([*notes(), *self.noted, *noted])),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
             canaries=self.canaries,
@@ -373,6 +374,9 @@ class Run:
         return shlex.join([*words, "--level", self.level])
 
     def _enough(self) -> bool:
+        """Tell whether to stop; raises TargetError where the adapter keeps no protocol."""
+        if (fault := self.target.fault()) is not None:
+            raise fault
         failed = self._failed is not None
         self.stopped = self.stopped or (self.options.stop_at_first and failed)
         return self.stopped

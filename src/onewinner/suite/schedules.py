@@ -147,7 +147,8 @@ class Sweeps:
             return max(len(points) for points in ran.points)
 
         located = self.target.location is not None
-        chosen = choice(count, processes=self.processes, located=located)
+        served = self.target.served
+        chosen = choice(count, processes=self.processes, located=located, served=served)
         self.notes += chosen.notes()
         self.deeper = chosen.deeper
         return chosen.boundary
@@ -283,6 +284,8 @@ def run_schedules(
     """
     started = monotonic_ns()
     name = PROCESSES if processes else THREADS
+    if target.served and not processes:
+        return []  # threads of the kit share one copy of a command; held, it would stand still
     home = run_dir / name
     home.mkdir()
     sweeps = Sweeps(target, capabilities, home, processes, chosen)
@@ -318,7 +321,7 @@ def run_schedules(
 def _compare_with_threads(stack: ExitStack, sweeps: Sweeps) -> None:
     """Look whether what went wrong over processes goes right on threads, to call it by its name."""
     bads = [b for b in sweeps.bad if b.ran.scenario.clause(processes=False) and not b.error]
-    if not bads or any(bad.fatal for bad in bads):
+    if sweeps.target.served or not bads or any(bad.fatal for bad in bads):
         return
     home = sweeps.home / "threads"
     home.mkdir()

@@ -19,9 +19,10 @@ from onewinner.generator import Call, Pass
 from onewinner.model import State
 from onewinner.nemesis import act
 from onewinner.nemesis.situations import KEY, lapse, write
+from onewinner.schedule.choice import refusal
 from onewinner.schedule.claimant import Blocked, Died, Held, Returned
 from onewinner.schedule.sweep import spread
-from onewinner.suite.ground import HURT, CrashJudge, Ground, Place, at
+from onewinner.suite.ground import HURT, CrashJudge, Ground, Place, at, first_boundary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,6 +55,9 @@ class _Scene:
 
 def run_stops(ask: Ask, tally: Tally) -> None:
     """Stop a process at each point of a claim, in each scene."""
+    if ask.target.served and (why := refusal()) is not None:
+        tally.lacking["DUR-7"] = f"no copy of the command could be held, for {why}"
+        return
     with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
         stops = _Stops(ask, tally, ground)
         for scene in stops.scenes():
@@ -74,7 +78,7 @@ class _Stops:
         self._tally = tally
         self._ground = ground
         self._judge = CrashJudge(ask.capabilities)
-        self._boundary: Boundary = "sql"
+        self._boundary: Boundary = first_boundary(ground)
         budget_s = ask.time_s(_LEAST_S)
         self._over_ns = monotonic_ns() + int(budget_s * 1e9)
         self._hard_ns = monotonic_ns() + int(budget_s * _HARD_FACTOR * 1e9)

@@ -35,6 +35,7 @@ BUDGET_S: Final = 2.0
 """How long schedules are looked through for one violation."""
 
 _GRAINS: Final = (Grain("sql"), Grain("line"), Grain("tail", shared=True))
+_OF_COMMANDS: Final = (Grain("syscall"),)
 _ERRORS: Final = frozenset({"ERR-2", "ERR-3"})
 
 
@@ -86,7 +87,7 @@ def witness(
     """Answer a violation of `clause` by one schedule, with its token; None where none is found.
 
     Statements are tried first, then lines of Python, then threads on one handle; all with one
-    preemption.
+    preemption. Of a command it is the system calls of its copies.
     """
     chosen = [
         each
@@ -94,7 +95,7 @@ def witness(
         if _may_show(each, clause, processes=processes)
         and not (each.fresh and target.location is not None)
     ]
-    if not chosen:
+    if not chosen or (target.served and not processes):
         return None
     home = run_dir / "witness"
     home.mkdir()
@@ -115,7 +116,7 @@ def _bad_about(
     """Yield schedules that break the clause, or that a claimant dies of."""
     judge = Judge(sweeps.capabilities)
     crew, clock = sweeps.crew(stack, "own")
-    for grain in _GRAINS:
+    for grain in _OF_COMMANDS if sweeps.target.served else _GRAINS:
         if grain.shared and not sweeps.shares:
             continue
         if grain.shared and monotonic_ns() < over_ns:

@@ -96,6 +96,11 @@ class Board:
         """How often the leader has let time pass in this block."""
         return self.cells[_EPOCH]
 
+    @property
+    def start_ns(self) -> int:
+        """The agreed instant of the round that was released last, on the monotonic clock."""
+        return self.cells[_START]
+
     def release(self, serial: int, epoch: int, waited_since_ns: int, *, spin: bool) -> None:
         """Let the volley of round `serial` start, so far ahead that those who nap wake up too."""
         self.cells[_EPOCH] = epoch

@@ -45,6 +45,15 @@ class Handles:
         if location != self._location:
             self.close(location)
 
+    @property
+    def served(self) -> bool:
+        """Whether a command serves the calls."""
+        return self._target.served
+
+    def copy(self) -> tuple[int, tuple[str, ...]]:
+        """Answer process id and streams of the copy of the command that serves the calls."""
+        return self._target.copy(self._location)
+
     def close(self, location: str | None = None) -> None:
         """Close the connection; the next one goes to `location`, where given.
 

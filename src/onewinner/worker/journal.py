@@ -17,6 +17,7 @@ from onewinner.history import Info, read
 from onewinner.history.jsonl import encoded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from onewinner.generator import Call
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 OK: Final = 0
 FAIL: Final = 1
 INFO: Final = 2
+
+_BESIDE: Final = 1_000
+"""How far apart the numbers of the processes are that stand for one client."""
 
 _json = JSONEncoder(separators=(",", ":")).encode
 
@@ -68,6 +72,30 @@ class Journal:
         ended, self._ended = self._ended, b""
         line = b'%b%b%b,"time_ns":%d}\n' % (ended, words, self._where, monotonic_ns())
         os.write(self._file, line)
+
+    def invoke_all(self, all_words: Sequence[bytes]) -> None:
+        """Write that several calls are about to be made by somebody who answers for all at once.
+
+        While nothing is known of them all are open, which one process cannot have. So each stands
+        under a process of its own, and their order is left to the judge.
+        """
+        ended, self._ended = self._ended, b""
+        mine = b'"process":%d,' % self._process
+        lines = [ended]
+        for number, words in enumerate(all_words):
+            other = words.replace(mine, b'"process":%d,' % self._beside(number), 1)
+            lines.append(b'%b%b,"time_ns":%d}\n' % (other, self._where, monotonic_ns()))
+        os.write(self._file, b"".join(lines))
+
+    def complete_all(self, ends: Sequence[tuple[str, int, Any]], completed_ns: int) -> None:
+        """Note how the calls of `invoke_all` ended, in their order: name, kind and answer."""
+        for number, (f, kind, answer) in enumerate(ends):
+            event = _completion(kind, answer)
+            event |= {"process": self._beside(number), "f": f, "time_ns": completed_ns}
+            self._ended += _json(event).encode() + b"\n"
+
+    def _beside(self, number: int) -> int:
+        return self._process + _BESIDE * (number + 1)
 
     def complete(self, f: str, kind: int, answer: Any, completed_ns: int) -> None:
         """Note how the call ended: OK with the answer, FAIL or INFO with what is known."""

@@ -15,6 +15,7 @@ from onewinner.clock import SharedClock, monotonic_ns, sleep, wall_ns
 from onewinner.contract import ABSENT
 from onewinner.generator import Pass
 from onewinner.schedule.gate import watch_statements
+from onewinner.worker.batches import batch_of, pin_copy
 from onewinner.worker.board import Board
 from onewinner.worker.handles import Handles
 from onewinner.worker.journal import OK, Journal
@@ -23,8 +24,9 @@ from onewinner.worker.order import CONNECT, Reply, Segment, board_path, journal_
 from onewinner.worker.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from onewinner.adapters.stdio.backend import Fired
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
     from onewinner.generator import Call
@@ -68,7 +70,7 @@ class Bench:
         self._run_dir = run_dir
         self._journals: dict[int, Journal] = {}
         self._target = target
-        self._processors = _processors()
+        self.processors = _processors()
         self._keeper: Handles | None = None
         self._sitting: str | None = None
         self._seated: dict[int, Handles] = {}
@@ -139,9 +141,9 @@ class Bench:
 
         Else the scheduler tends to wake all clients on one, where they hardly ever meet.
         """
-        if self._processors:
+        if self.processors:
             with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, {self._processors[client % len(self._processors)]})
+                os.sched_setaffinity(0, {self.processors[client % len(self.processors)]})
 
 
 def _processors() -> tuple[int, ...]:
@@ -201,6 +203,7 @@ class Client:
         self._returned = (0, 0)
         self._idle_since_ns = 0
         self._enough = False
+        self._batch: Callable[[], Sequence[Fired]] | None = None
 
     def run(self) -> None:
         """Take part in every round of the block, until the leader ends it."""
@@ -233,6 +236,8 @@ class Client:
     def _connect(self, index: int) -> None:
         self._enter(index, "connect")
         self._recorder.make(self._recorder.prepare(CONNECT, self.handles.connect))
+        if self._order.spin:
+            pin_copy(self.number, self._bench.processors, self.handles)
         self._close_segment(index, "connect")
 
     def _enter(self, index: int, phase: str) -> None:
@@ -315,6 +320,8 @@ class Client:
 
     def _bind(self, part: Part) -> list[Prepared]:
         prepare = self._recorder.prepare
+        alone = self._order.spin and self._noise is None
+        self._batch = batch_of(part.volley, self.handles, self._board) if alone else None
         if part.opens:  # nothing is open before the volley opens it
             return [prepare(call, partial(self._open_and_act, call)) for call in part.volley]
         return [prepare(call, self._act(call)) for call in part.volley]
@@ -343,12 +350,15 @@ class Client:
 
     def _fire(self, index: int, part: Part, acts: list[Prepared]) -> None:
         self._enter(index, "volley")
-        self._board.await_start(spin=self._order.spin)
         make = self._recorder.make
-        if self._noise is None:
+        if self._batch is not None:
+            self._recorder.make_all(acts, self._batch)
+        elif self._noise is None:
+            self._board.await_start(spin=self._order.spin)
             for act in acts:
                 make(act)
         else:
+            self._board.await_start(spin=self._order.spin)
             self._noise.start()
             for act in acts:
                 self._noise.refill()

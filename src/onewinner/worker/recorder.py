@@ -10,8 +10,9 @@ from onewinner.contract.values import is_json
 from onewinner.worker.journal import FAIL, INFO, OK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from onewinner.adapters.stdio.backend import Fired
     from onewinner.generator import Call
     from onewinner.worker.journal import Journal
 
@@ -80,10 +81,42 @@ class Recorder:
         self.journal.complete(f, kind, answer, completed_ns)
         self._cells[self._beat_cell] += 1
 
+    def make_all(self, prepared: Sequence[Prepared], fire: Callable[[], Sequence[Fired]]) -> None:
+        """Have several calls made at once by `fire`, and write down how each ended.
+
+        Where `fire` raises nothing certain is known of any: its error is about all of them.
+        """
+        self._cells[self._beat_cell] += 1
+        self.journal.invoke_all([words for _, words, _ in prepared])
+        invoked_ns = monotonic_ns()
+        try:
+            fired = fire()
+        except BaseException as error:
+            unknown = INFO, f"{type(error).__name__}: {error}"[:500]
+            ended = (unknown, (invoked_ns, monotonic_ns()))
+            each_ended = [ended] * len(prepared)
+        else:
+            each_ended = [
+                (_came_to(call.f, one.came_to), (one.started_ns, one.ended_ns))
+                for (call, _, _), one in zip(prepared, fired, strict=True)
+            ]
+        self.records += [Record(*made, *interval) for made, interval in each_ended]
+        told = [(p.call.f, *made) for p, (made, _) in zip(prepared, each_ended, strict=True)]
+        self.journal.complete_all(told, monotonic_ns())
+        self._cells[self._beat_cell] += 1
+
     def take(self) -> list[Record]:
         """Answer what was recorded since the last time."""
         records, self.records = self.records, []
         return records
+
+
+def _came_to(f: str, answered: Callable[[], Any]) -> tuple[int, Any]:
+    try:
+        answer = answered()
+    except BaseException as error:
+        return failure(error)
+    return plain(f, answer)
 
 
 def failure(error: BaseException) -> tuple[int, Any]:
