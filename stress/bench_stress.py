@@ -72,6 +72,7 @@ FULL, USUAL, SMOKE = 1_000_000, 50_000, 400
 ROUNDS = 120
 ROUNDS_OF_A_STORE = 20_000
 COLD_EVERY = 8
+AHEAD = 2
 
 
 class Row(NamedTuple):
@@ -202,29 +203,33 @@ def _rounds_of_a_store(
     ruling = RULINGS[kind]
     rounds = accused = 0
     with stand(name, 1 + max(crew)) as at:
-        while rounds < wanted:
-            shape = generator.Shape(
-                prefix="bench",
-                seed=number,
-                clients=len(crew),
-                operations=at.capabilities.operations,
-            )
-            written = generator.block(kind, shape, number, ROUNDS)
-            block = Block(
-                rounds=written if number % COLD_EVERY == 0 else tuple(map(warm, written)),
-                crew=crew,
-                noise=f"{number}" if not max(crew) and number % 8 == 0 else None,
-                keep_open=True,
-            )
-            number += 1
-            if kind == "claims" and number % MANY_EVERY == MANY_AT % MANY_EVERY:
-                number += 1  # with many keys a round the clients drift apart, and few are contested
-            played = at.pool.play(block)
-            judged = sound_rounds(played, real_time=False)
+        while rounds < wanted or at.pool.under_way:
+            while rounds < wanted and at.pool.under_way < AHEAD:
+                at.pool.start(_block(at, kind, crew, number))
+                number += 1
+                if kind == "claims" and number % MANY_EVERY == MANY_AT % MANY_EVERY:
+                    number += 1  # with many keys a round clients drift apart, and few are contested
+            judged = sound_rounds(at.pool.finish(), real_time=False)
             accused += sum(1 for _ in ruling.judge(judged))
             met = ruling.meter([each for one in judged for each in one.operations])
             rounds += met.across if max(crew) else met.contested
     return rounds, accused, number
+
+
+def _block(at: Stand, kind: str, crew: tuple[int, ...], number: int) -> Block:
+    shape = generator.Shape(
+        prefix="bench",
+        seed=number,
+        clients=len(crew),
+        operations=at.capabilities.operations,
+    )
+    written = generator.block(kind, shape, number, ROUNDS)
+    return Block(
+        rounds=written if number % COLD_EVERY == 0 else tuple(map(warm, written)),
+        crew=crew,
+        noise=f"{number}" if not max(crew) and number % 8 == 0 else None,
+        keep_open=True,
+    )
 
 
 def acquittals(wanted: int) -> Iterator[Row]:

@@ -16,6 +16,7 @@ from onewinner import cli
 from onewinner.contract.clauses import CLAUSES
 from onewinner.doctor import console, html, matrix, plot, trials, words
 from onewinner.doctor import json as as_json
+from onewinner.doctor.apart import side_by_side
 from onewinner.doctor.examination import examine
 from onewinner.doctor.findings import SCHEMA_VERSION, Examination, Finding, Outcome, Trial
 from onewinner.doctor.measured import Measured, measure
@@ -170,6 +171,18 @@ class TestExamination:
         assert len(asked) == len(told) == 2 * len(found.findings)
         assert [f.target for f in found.caught] == ["mutant:null-is-absent"]
         assert found.exit_code is ExitCode.VIOLATION
+
+    def test_several_at_once(self) -> None:
+        """Trials in processes of their own come out in order; one that cannot be is an error."""
+        mutants = [
+            MUTANTS["null-is-absent"],
+            dataclasses.replace(MUTANTS["null-is-absent"], name="nobody"),
+        ]
+        wanted = [(f"mutant:{each.name}", each) for each in mutants]
+        caught, unknown = side_by_side(wanted, budget_s=5.0, jobs=2)
+        assert caught.outcome is Outcome.EXPECTED
+        assert unknown.outcome is Outcome.ERROR
+        assert "nobody" in unknown.reason
 
     @pytest.mark.parametrize(
         ("outcome", "code"),

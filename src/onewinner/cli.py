@@ -150,6 +150,7 @@ def doctor(args: argparse.Namespace) -> ExitCode:
                 repeat=args.repeat,
                 family=args.family,
                 whole=args.matrix,
+                jobs=args.jobs,
                 on_trial=lambda target, trial: tell(words.trial_line(target, trial)),
                 on_measured=lambda measured: tell(words.measured_line(measured)),
             )

@@ -151,6 +151,10 @@ def _doctor_parser(commands: Any, run: Command) -> None:
     parser.add_argument(
         "--repeat", metavar="N", type=asked(count), default=1, help="judge each N times"
     )
+    parser.add_argument(
+        "--jobs", metavar="N", type=asked(count), default=1,
+        help="judge N at once; each takes longer then (default: 1)",
+    )  # fmt: skip
     parser.add_argument("--family", metavar="F", help="only the mutants of this family: eviction")
     parser.add_argument(
         "--matrix", action="store_true",

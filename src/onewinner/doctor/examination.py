@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from onewinner.clock import monotonic_ns
-from onewinner.doctor.findings import Examination, Finding, Trial
+from onewinner.doctor.apart import side_by_side, trial_of
+from onewinner.doctor.findings import Examination, Finding
 from onewinner.doctor.measured import measure
-from onewinner.doctor.trials import CORRECT, try_correct, try_mutant
+from onewinner.doctor.trials import CORRECT
 from onewinner.mutants import MUTANTS
 from onewinner.suite.engine import UsageError
 from onewinner.suite.processors import processors
 from onewinner.suite.provenance import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from onewinner.doctor.findings import Trial
     from onewinner.doctor.measured import Measured
     from onewinner.mutants import Mutant
 
@@ -30,38 +33,34 @@ def examine(
     repeat: int = 1,
     family: str | None = None,
     whole: bool = False,
+    jobs: int = 1,
     on_trial: Callable[[str, Trial], None] = lambda _target, _trial: None,
     on_measured: Callable[[Measured], None] = lambda _measured: None,
 ) -> Examination:
     """Judge the mutants (of one family) and the correct stores, each `repeat` times.
 
-    `whole`: run each mutant once more to the end, to measure which clauses flag it. `on_trial` and
+    `whole`: run each mutant once more to the end, to measure which clauses flag it. With `jobs`
+    above 1 so many trials go on at once, and slow each other down. `on_trial` and
     `on_measured` are told each run as it ends. Raises UsageError where no mutant is of the family.
     """
     start = monotonic_ns()
     started = datetime.now(UTC).isoformat(timespec="seconds")
     chosen = _of_family(family)
 
-    def tried(target: str, mutant: Mutant | None) -> Finding:
-        trials = []
-        for _ in range(repeat):
-            trial = try_correct(target) if mutant is None else try_mutant(mutant, budget_s=budget_s)
-            on_trial(target, trial)
-            trials.append(trial)
-        return Finding(target=target, mutant=mutant, trials=tuple(trials))
-
-    targets = [(f"mutant:{mutant.name}", mutant) for mutant in chosen]
+    targets: list[tuple[str, Mutant | None]] = [(f"mutant:{each.name}", each) for each in chosen]
+    targets += [(name, None) for name in CORRECT]
 
     def measured(mutant: Mutant) -> Measured:
         found = measure(mutant)
         on_measured(found)
         return found
 
-    found = [tried(*target) for target in (*targets, *((name, None) for name in CORRECT))]
+    found = list(_findings(targets, budget_s, repeat, jobs, on_trial))
     matrix = tuple(measured(mutant) for mutant in chosen) if whole else ()
     return Examination(
         findings=tuple(found),
         measured=matrix,
+        jobs=jobs,
         budget_s=budget_s,
         repeat=repeat,
         family=family,
@@ -70,6 +69,28 @@ def examine(
         cores=processors(),
         versions=versions(),
     )
+
+
+def _findings(
+    targets: list[tuple[str, Mutant | None]],
+    budget_s: float,
+    repeat: int,
+    jobs: int,
+    on_trial: Callable[[str, Trial], None],
+) -> Iterator[Finding]:
+    """Yield a finding for each target as soon as its trials are over."""
+    wanted = [target for target in targets for _ in range(repeat)]
+    trials: Iterator[Trial]
+    if jobs > 1:
+        trials = side_by_side(wanted, budget_s=budget_s, jobs=jobs)
+    else:
+        trials = (trial_of(m.name if m else None, name, budget_s) for name, m in wanted)
+    for name, mutant in targets:
+        told = []
+        for trial in islice(trials, repeat):
+            on_trial(name, trial)
+            told.append(trial)
+        yield Finding(target=name, mutant=mutant, trials=tuple(told))
 
 
 def _of_family(family: str | None) -> list[Mutant]:

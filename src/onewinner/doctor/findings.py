@@ -141,7 +141,7 @@ class Examination:
     """The whole: what was found of every target, and the machine that it was found on.
 
     `budget_s` is what each mutant had, `family` the one asked for or None, `started` an ISO time.
-    `measured` is empty where the matrix was not asked for.
+    `measured` is empty where the matrix was not asked for. `jobs` trials went on at once.
     """
 
     findings: tuple[Finding, ...]
@@ -153,6 +153,7 @@ class Examination:
     cores: int
     versions: Mapping[str, str]
     measured: tuple[Measured, ...] = ()
+    jobs: int = 1
 
     @property
     def mutants(self) -> tuple[Finding, ...]:

@@ -27,6 +27,7 @@ def as_dict(examined: Examination) -> dict[str, Any]:
         "seconds": round(examined.seconds, 3),
         "budget_s": examined.budget_s,
         "repeat": examined.repeat,
+        "jobs": examined.jobs,
         "family": examined.family,
         "machine": {"cores": examined.cores, **examined.versions},
         "exit_code": int(examined.exit_code),

@@ -75,6 +75,7 @@ def summary(examined: Examination) -> tuple[str, ...]:
         told.append(
             f"time to detection: median {seconds(middle)}, 95 % within {seconds(most)}, "
             f"worst {seconds(worst)}"
+            + (f" ({examined.jobs} trials at once)" if examined.jobs > 1 else "")
         )
     told.append(f"false alarms: {accused} in {text.count(runs, 'run')} of correct stores")
     return tuple(told)

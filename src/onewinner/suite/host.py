@@ -65,22 +65,19 @@ class Hung:
 
 
 def host(
-    send: Send, target: Target, capabilities: Capabilities, names: list[str], job: Job
+    send: Send, target: Target, capabilities: Capabilities, checks: list[Check], job: Job
 ) -> None:
-    """Run the named checks one after the other; the body of a child process."""
-    from onewinner.suite.registry import all_checks
-
+    """Run cases and programs one after the other; the body of a child process."""
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.path.join(job.run_dir, "hypothesis"))  # noqa: PTH118 - an environment variable is text
     watch = _Watch(send, job.call_max_s)
     threading.Thread(target=watch.run, daemon=True).start()
-    checks = {check.name: check for check in all_checks()}
-    for name in names:
-        send(Began(name))
+    for check in checks:
+        send(Began(check.name))
         results = run_sequential(
-            checks[name], target, capabilities, job, on_session=watch.follow, on_batch=watch.count
+            check, target, capabilities, job, on_session=watch.follow, on_batch=watch.count
         )
         watch.rest()
-        send(Found(name, tuple(results)))
+        send(Found(check.name, tuple(results)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,12 +211,11 @@ class Run:
             seed=self.seed + _SEEDS_APART * late,
             call_max_s=self.options.call_max_s,
         )
-        names = [check.name for check in checks]
         ended = call_in_child(
             host.host,
             self.target,
             self.capabilities,
-            names,
+            checks,
             job,
             on_message=hear,
             silence_s=2 * self.options.call_max_s + 5,
