@@ -29,7 +29,7 @@ _LOOK_S: Final = 0.005
 
 
 @mutant(
-    "DUR-3",
+    *("DUR-3", "DUR-8"),
     shows="faults",
     seen="redis with appendonly no: 200 of 200 claims are won twice after a kill",
 )
