@@ -143,7 +143,7 @@ class _UnlinkIfStaleRows(FileRows):
         return True
 
 
-@mutant(*("CLAIM-8", "CLAIM-7", "CLAIM-10"), shows="processes")
+@mutant(*("CLAIM-8", "CLAIM-7", "CLAIM-10", "TTL-6"), shows="processes")
 class UnlinkIfStale(FileRowsBackend):
     """A stale lock file is removed by whoever finds it stale, also when it is another's by then."""
 
