@@ -13,6 +13,7 @@ from onewinner.adapters.targets import Target
 from onewinner.contract import Capabilities
 from onewinner.report.text import evidence_line
 from onewinner.schedule.scenarios import scenarios
+from onewinner.suite import schedules
 from onewinner.suite.again import replayed
 from onewinner.suite.covered import Covered, Grain, Pass
 from onewinner.suite.engine import probe
@@ -146,6 +147,17 @@ class TestCheck:
         assert "all schedules with at most 2 preemptions at SQL statements" in str(
             found["CLAIM-6"].evidence["swept"]
         )
+
+    def test_the_first_pass_comes_to_its_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On a machine that is too slow for the budget one preemption is swept all the same."""
+        monkeypatch.setattr(schedules, "_LEAST_S", 0.01)
+        monkeypatch.setattr(schedules, "_FIRST_FACTOR", 100_000)
+        found = run("sqlite", tmp_path, processes=True, chosen={"CLAIM-6"}, budget_s=0.01)
+        assert found["CLAIM-6"].status is Status.PASS
+        told = str(found["CLAIM-6"].evidence["swept"])
+        assert told.startswith("all schedules with at most 1 preemption at SQL statements")
 
     def test_safe_for_threads_only(self, tmp_path: Path) -> None:
         """A lock that other processes do not know is called by its name, with a map."""

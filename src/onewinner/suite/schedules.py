@@ -47,6 +47,7 @@ VIRTUAL_START_MS: Final = 1_700_000_000_000
 _CREW: Final = 3
 _MAPPED_MOST: Final = 200
 _LEAST_S: Final = 2.0
+_FIRST_FACTOR: Final = 3
 
 
 def silent(_: object) -> None:
@@ -85,11 +86,13 @@ class Sweeps:
         """What went wrong so far: one schedule for each clause that it breaks."""
         return [each.bad for each in self.found.values() if each.bad is not None]
 
-    def sweep(self, crew: Crew, clock: Clock, over_ns: int) -> Iterator[int]:
+    def sweep(self, crew: Crew, clock: Clock, budget_s: float) -> Iterator[int]:
         """Sweep all scenarios with one preemption, then deeper, as far as the time goes.
 
-        Yields the number of schedules after each scenario.
+        The first pass may take some times as long, so that on a slow machine too it comes to its
+        end. Yields the number of schedules after each scenario.
         """
+        started = monotonic_ns()
         judge = Judge(self.capabilities)
         left = [each for each in scenarios(self.capabilities) if self._applies(each)]
         if not left:
@@ -97,7 +100,8 @@ class Sweeps:
         for scenario in left:
             self._about(scenario).scenarios += 1
         self.boundary = self._boundary(crew, clock, left[0])
-        for each in passes(self.boundary, self.deeper, shared=self.shares):
+        for number, each in enumerate(passes(self.boundary, self.deeper, shared=self.shares)):
+            over_ns = started + int(budget_s * (1 if number else _FIRST_FACTOR) * 1e9)
             with ExitStack() as stack:
                 if (each.boundary == self.deeper or each.shared) and monotonic_ns() < over_ns:
                     # one that is traced stays so, and is slow at whatever it does
@@ -294,8 +298,7 @@ def run_schedules(
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, home, ignore_errors=True)
             crew, clock = crew_for(stack, target, capabilities, home, processes=processes)
-            over_ns = monotonic_ns() + int(max(budget_s, _LEAST_S) * 1e9)
-            for schedules in sweeps.sweep(crew, clock, over_ns):
+            for schedules in sweeps.sweep(crew, clock, max(budget_s, _LEAST_S)):
                 on_progress(
                     Progress(
                         check=name,
