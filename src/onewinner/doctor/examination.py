@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from onewinner.adapters.targets import Target
 from onewinner.clock import monotonic_ns
-from onewinner.doctor.findings import Examination, Finding, Trial
+from onewinner.doctor.findings import Examination, Finding, NotRun, Trial
 from onewinner.doctor.measured import measure
 from onewinner.doctor.trials import CORRECT, try_correct, try_mutant
 from onewinner.mutants import MUTANTS
 from onewinner.suite.engine import UsageError
 from onewinner.suite.processors import processors
 from onewinner.suite.run import versions
+from onewinner.suite.servers import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,7 @@ def examine(
     """
     start = monotonic_ns()
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    chosen = _of_family(family)
+    chosen, not_run = _that_can_run(_of_family(family))
 
     def tried(target: str, mutant: Mutant | None) -> Finding:
         trials = []
@@ -62,6 +64,7 @@ def examine(
     return Examination(
         findings=tuple(found),
         measured=matrix,
+        not_run=not_run,
         budget_s=budget_s,
         repeat=repeat,
         family=family,
@@ -70,6 +73,13 @@ def examine(
         cores=processors(),
         versions=versions(),
     )
+
+
+def _that_can_run(mutants: list[Mutant]) -> tuple[list[Mutant], tuple[NotRun, ...]]:
+    """Part the mutants into those that this machine can run, and those whose server it lacks."""
+    why = {mutant.name: lacking(Target(f"mutant:{mutant.name}")) for mutant in mutants}
+    not_run = (NotRun(target=f"mutant:{name}", reason=said) for name, said in why.items() if said)
+    return [mutant for mutant in mutants if why[mutant.name] is None], tuple(not_run)
 
 
 def _of_family(family: str | None) -> list[Mutant]:

@@ -71,6 +71,9 @@ def summary(examined: Examination) -> tuple[str, ...]:
     if medians:
         middle = statistics.median(medians)
         told.append(f"time to detection: median {seconds(middle)}, worst {seconds(worst)}")
+    if examined.not_run:
+        told.append(f"not run: {text.count(len(examined.not_run), 'mutant')}")
+        told += [f"  {each.target}: {each.reason}" for each in examined.not_run]
     told.append(f"false alarms: {accused} in {text.count(runs, 'run')} of correct stores")
     return tuple(told)
 
