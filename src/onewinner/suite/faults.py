@@ -115,6 +115,12 @@ def _storms() -> Run:
     return run_storms
 
 
+def _restarts() -> Run:
+    from onewinner.suite.restarts import run_restarts
+
+    return run_restarts
+
+
 def _stops() -> Run:
     from onewinner.suite.stops import run_stops
 
@@ -149,6 +155,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),
     "kills-at-system-calls": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills_at_system_calls),
     "kills-in-storms": Fault(("DUR-3", "DUR-4", "DUR-6"), _storms),
+    "server-restarts": Fault(("DUR-3", "DUR-4", "DUR-6"), _restarts, holds=False),
     "stops-at-points": Fault(("DUR-7",), _stops),
     "forks": Fault(("DUR-8",), _forks, holds=False),
     "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
