@@ -1,0 +1,115 @@
+"""The stores that onewinner has adapters for, verified: which clauses each is seen to violate.
+
+Each is judged at its highest level, a client of a server on one that is started for it. Exit 1
+where a clause is violated that is not known to be (`KNOWN`), or one that is certain is not.
+
+    python stress/verify_stores.py                     # all of them, at full size
+    python stress/verify_stores.py -k redis            # some
+    python stress/verify_stores.py --smoke             # those of a few seconds, for CI
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onewinner.adapters.targets import BUILT_IN, Target, TargetError
+from onewinner.doctor.trials import flagged
+from onewinner.suite import engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.contract.clauses import Level
+    from onewinner.suite.tree import RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a store: clauses that are violated each time, and those that may be.
+
+    `level` is its highest, `because` says what is behind it.
+    """
+
+    level: Level
+    always: frozenset[str] = frozenset()
+    sometimes: frozenset[str] = frozenset()
+    because: str = ""
+
+
+def known(level: Level, always: str = "", sometimes: str = "", because: str = "") -> Known:
+    """Answer what is known, with clauses as words."""
+    return Known(level, frozenset(always.split()), frozenset(sometimes.split()), because)
+
+
+# SMOKE: kill -9 of server and client, and what is under control, of the stores that are right.
+SMOKE = ("redis", "postgres", "memcached", "lmdb")
+SMOKE_CLAUSES = ("CLAIM-6", "DUR-3", "DUR-5")
+SMOKE_S = 4.0
+
+KNOWN: dict[str, Known] = {}
+
+
+def judged(name: str, options: argparse.Namespace) -> RunResult:
+    """Verify one store."""
+    level = KNOWN[name].level
+    return engine.verify(
+        Target(name),
+        engine.Options(
+            level=level,
+            budget_s=SMOKE_S if options.smoke else options.budget,
+            seed=options.seed,
+            select=SMOKE_CLAUSES if options.smoke else (),
+        ),
+    )
+
+
+def wrong(name: str, seen: frozenset[str], *, whole: bool) -> Iterator[str]:
+    """Yield what is not as it is known, for people."""
+    expected = KNOWN[name]
+    if news := seen - expected.always - expected.sometimes:
+        yield f"not known to be violated: {', '.join(sorted(news))}"
+    if whole and (missed := expected.always - seen):
+        yield f"not seen violated this time: {', '.join(sorted(missed))}"
+
+
+def row(name: str, options: argparse.Namespace) -> tuple[str, bool]:
+    """Answer one line of the table, and whether all of it was as it is known."""
+    try:
+        result = judged(name, options)
+    except TargetError as error:
+        return f"{name:<18} could not be had: {error}", False
+    seen = frozenset(flagged(result))
+    bad = [*wrong(name, seen, whole=not options.smoke)]
+    told = ", ".join(sorted(seen)) or "nothing"
+    line = f"{name:<18} {result.level:<8} {result.seconds:6.1f} s  violates {told}"
+    return "; ".join([line, *bad]), not bad
+
+
+def parsed() -> argparse.Namespace:
+    """Answer the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("-k", dest="select", default="", help="only stores with this in the name")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds for each store")
+    parser.add_argument("--seed", type=int, default=7, help="repeat the choices of a run")
+    parser.add_argument("--smoke", action="store_true", help="a few stores by a few clauses")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Judge what was asked for, print a row for each, and answer the exit code."""
+    options = parsed()
+    names = SMOKE if options.smoke else sorted(set(BUILT_IN) & set(KNOWN))
+    right = True
+    for name in names:
+        if options.select in name:
+            line, good = row(name, options)
+            print(line, flush=True)
+            right = right and good
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
