@@ -55,26 +55,38 @@ CLAIMS = "CLAIM-5 CLAIM-6 CLAIM-7 CLAIM-8 CLAIM-9 CLAIM-10"
 KNOWN: dict[str, Known] = {
     "cachelib-file": known(
         "process",
-        "CLAIM-1 CLAIM-5 CLAIM-6 DEL-1 READ-2 READ-7 REG-1 TTL-5",
-        f"{CLAIMS} DUR-2 ERR-2 ERR-3 REG-3 TTL-1 TTL-3 TTL-4 TTL-7 CLAIM-2 READ-1 READ-3",
+        f"{CLAIMS} CLAIM-1 DEL-1 DUR-1 READ-2 READ-7 REG-1 TTL-2 TTL-3 TTL-5",
+        "DUR-2 ERR-2 ERR-3 REG-3 TTL-7",
         f"it looks, then writes; an expired row is never claimed again; {NULL}",
     ),
     "cachelib-redis": known(
-        "process", "CLAIM-1 READ-2 READ-7 REG-1", "TTL-2 TTL-7 CLAIM-2 TTL-3", NULL
+        "process",
+        "CLAIM-1 READ-2 READ-7 REG-1 TTL-7",
+        "",
+        f"SETNX, then EXPIRE; {NULL}",
     ),
-    "cachelib-simple": known("thread", "CLAIM-1 READ-2 READ-7 REG-1", "CLAIM-5 CLAIM-7", NULL),
-    "diskcache": known("process", "", "TTL-7 CLAIM-7 CLAIM-8"),
+    "cachelib-simple": known("thread", "CLAIM-1 READ-2 READ-7 REG-1", "", NULL),
+    "diskcache": known("process"),
     "django-database": known(
-        "process", "", f"{CLAIMS} DUR-2 ERR-2 ERR-3 REG-1 REG-3 TTL-1 TTL-7", "errors are false"
+        "process",
+        "",
+        f"{CLAIMS} DUR-2 ERR-2 ERR-3 REG-1 REG-3 TTL-5",
+        "an error is answered as false; who reads an expired row removes its successor",
     ),
     "django-file": known(
-        "process", "CLAIM-5 CLAIM-6", f"{CLAIMS} DUR-2 ERR-2 ERR-3 REG-3", "it looks, then writes"
+        "process",
+        "CLAIM-5 CLAIM-6",
+        f"{CLAIMS} DUR-2 ERR-2 ERR-3 REG-3",
+        "it looks, then writes",
     ),
-    "django-locmem": known("thread", "", "TTL-7"),
-    "django-memcached": known("process", "", "TTL-7 ISO-1 CLAIM-1"),
-    "django-redis": known("process", "", "TTL-7"),
+    "django-locmem": known("thread"),
+    "django-memcached": known("process", "", "TTL-7"),
+    "django-redis": known("process"),
     "fakeredis": known(
-        "thread", "", "CLAIM-5 CLAIM-7 CLAIM-9 DEL-3", "a new server's first clients share no data"
+        "thread",
+        "",
+        "CLAIM-5 CLAIM-7 CLAIM-9 DEL-3",
+        "the first clients of a new server may get a database each",
     ),
     "lmdb": known("process"),
     "memcached": known("process", "TTL-7", "", "more than 30 days are taken for a date"),

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import struct
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -174,10 +175,13 @@ def _nothing() -> None:
 
 @contextmanager
 def _as_store_errors(operation: str) -> Iterator[None]:
-    """Turn what cachelib and the drivers behind it raise into the contract's errors."""
+    """Turn what cachelib and the drivers behind it raise into the contract's errors.
+
+    The first three are what Python raises for a key or a time that cannot be written.
+    """
     try:
         yield
-    except UnicodeEncodeError as error:
+    except (ValueError, OverflowError, struct.error) as error:
         raise InvalidInput(operation=operation, message=str(error)) from error
     except Exception as error:
         code = "READ_FAILED" if operation == "lookup" else "WRITE_FAILED"

@@ -223,14 +223,19 @@ def _answering(target: str, location: str, backend: DjangoBackend) -> Backend:
 
 @contextmanager
 def _as_store_errors(operation: str) -> Iterator[None]:
-    """Turn what Django and the drivers behind it raise into the contract's errors."""
+    """Turn what Django and the drivers behind it raise into the contract's errors.
+
+    A `ValueError` is Python's word for a key or a date that cannot be written.
+    """
     from django.core.cache.backends.base import InvalidCacheKey
 
     try:
         yield
-    except (InvalidCacheKey, UnicodeEncodeError) as error:
+    except (InvalidCacheKey, ValueError, OverflowError) as error:
         raise InvalidInput(operation=operation, message=str(error)) from error
     except Exception as error:
+        if "invalid expire time" in str(error):  # Redis has refused the one command that it was
+            raise InvalidInput(operation=operation, message=str(error)) from error
         code = "READ_FAILED" if operation == "lookup" else "WRITE_FAILED"
         raise StoreError(
             code=code, operation=operation, message=f"{type(error).__name__}: {error}"
