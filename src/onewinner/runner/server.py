@@ -106,7 +106,7 @@ class Server:
     def close(self) -> None:
         """Stop the server; it is given a moment to clear up, and then killed."""
         _RUNNING.pop(self.url, None)
-        self._end(signal.SIGQUIT if self.recipe.name == "postgres" else signal.SIGTERM)
+        self._end(self.recipe.stop)
 
     # --- starting ---------------------------------------------------------------------------------
 
