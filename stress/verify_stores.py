@@ -84,7 +84,7 @@ KNOWN: dict[str, Known] = {
         "process",
         "ISO-1 TTL-7",
         "",
-        "keys with spaces are refused; a TTL of 2**53 ms is over at once",
+        "it refuses keys with spaces; 2**53 ms are over at once",
     ),
     "django-redis": known("process"),
     "fakeredis": known(
