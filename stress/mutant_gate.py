@@ -2,7 +2,7 @@
 
 A mutant is judged rightly when at least one of the clauses that it names is violated, a correct
 store when it conforms at its own level. Exit 1 where any is not: then a check cannot fail, or fails
-without reason.
+without reason. A mutant whose server this machine lacks is not judged rightly either.
 
     python stress/mutant_gate.py                     # all mutants, then the correct stores
     python stress/mutant_gate.py -k cap --repeat 10  # some mutants, ten times each
@@ -14,15 +14,18 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from onewinner.adapters.targets import Target
 from onewinner.doctor.examination import BUDGET_S
 from onewinner.doctor.findings import Outcome, Trial
 from onewinner.doctor.trials import CORRECT, try_correct, try_mutant
 from onewinner.mutants import MUTANTS
 from onewinner.suite.engine import Options
+from onewinner.suite.servers import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Of a mutant whose server this machine lacks nothing is known: it is told, and judged nowhere.
 RIGHT = {Outcome.CONFORMS, Outcome.EXPECTED, Outcome.NAMED}
 
 
@@ -39,6 +42,10 @@ def trials(options: argparse.Namespace) -> Iterator[tuple[str, Trial]]:
     for name in sorted(MUTANTS):
         if options.select in name:
             named = MUTANTS[name].clauses
+            if (reason := lacking(Target(f"mutant:{name}"))) is not None:
+                not_run = Trial(outcome=Outcome.ERROR, seconds=0.0, reason=f"not run: {reason}")
+                yield f"mutant:{name}", not_run
+                continue
             for _ in range(options.repeat):
                 trial = try_mutant(MUTANTS[name], budget_s=options.budget, select=named)
                 yield f"mutant:{name}", trial

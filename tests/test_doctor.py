@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -13,12 +14,20 @@ from xml.etree import ElementTree
 import pytest
 
 from onewinner import cli
+from onewinner.adapters.servers import RECIPES
 from onewinner.contract.clauses import CLAUSES
-from onewinner.doctor import console, html, matrix, plot, trials, words
+from onewinner.doctor import console, examination, html, matrix, plot, trials, words
 from onewinner.doctor import json as as_json
 from onewinner.doctor.apart import side_by_side
 from onewinner.doctor.examination import examine
-from onewinner.doctor.findings import SCHEMA_VERSION, Examination, Finding, Outcome, Trial
+from onewinner.doctor.findings import (
+    SCHEMA_VERSION,
+    Examination,
+    Finding,
+    NotRun,
+    Outcome,
+    Trial,
+)
 from onewinner.doctor.measured import Measured, measure
 from onewinner.doctor.short_rows import EXPLAINED
 from onewinner.mutants import MUTANTS
@@ -317,6 +326,30 @@ class TestMeasured:
         """Each is a sentence about a clause that there is."""
         assert set(EXPLAINED) <= set(CLAUSES)
         assert all(reason.endswith(".") for reason in EXPLAINED.values())
+
+
+class TestServersThatAreNotThere:
+    def test_their_mutants_are_listed_and_not_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where a machine lacks a server, its mutants are told with the reason, and no others."""
+        monkeypatch.setitem(
+            RECIPES, "redis", replace(RECIPES["redis"], programs=("no-such-program",), wheels=())
+        )
+        chosen = [MUTANTS["redis-get-then-set"], MUTANTS["claim-always-true"]]
+        run, (not_run,) = examination._that_can_run(chosen)
+        assert run == chosen[1:]
+        assert not_run.target == "mutant:redis-get-then-set"
+        assert "no no-such-program was found" in not_run.reason
+
+    def test_every_report_tells_them_and_no_exit_code_does(self) -> None:
+        """They are no fault of the gate, and nobody overlooks them."""
+        missing = NotRun(target="mutant:redis-get-then-set", reason="no redis-server was found")
+        found = replace(examined(finding("memory", trial(Outcome.CONFORMS))), not_run=(missing,))
+        assert found.exit_code is ExitCode.CONFORMS
+        for shown in (console.render(found, Terminal(width=200)), html.dumps(found)):
+            assert "not run: 1 mutant" in shown
+            assert "mutant:redis-get-then-set: no redis-server was found" in shown
+        told = json.loads(as_json.dumps(found))["not_run"]
+        assert told == [{"target": missing.target, "reason": missing.reason}]
 
 
 class TestReports:

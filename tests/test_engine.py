@@ -10,6 +10,7 @@ import pytest
 
 import bad_targets
 from onewinner.adapters.targets import Target, TargetError
+from onewinner.clock import ManualClock
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import by_level
 from onewinner.suite.engine import Options, UsageError, smoke, verify
@@ -211,3 +212,26 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
         verify(given("raises"), QUICK)
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - a plain listing
     assert Path(tmp_path).exists()
+
+
+def test_an_error_is_shown_whatever_clause_it_is_put_down_to():
+    """Random programs that kill the store are no pass of the clause that was asked for.
+
+    They judge many clauses, and where they come to no end the first of these is told, which need
+    not be one that was asked for.
+    """
+    result = verify(given("exits"), Options(budget_s=2, seed=1, select=("DEL-2",), call_max_s=5))
+    assert result.exit_code == ExitCode.VIOLATION
+    assert [c.clause.id for c in result.clauses if c.status is Status.ERROR] != ["DEL-2"]
+
+
+def test_programs_share_an_address(tmp_path):
+    """Where all programs have one location, each has plugins of its own, also after reopening."""
+    from onewinner.stores import sqlite
+    from onewinner.suite.programs import run_programs
+
+    target = Target("sqlite", location=str(tmp_path))
+    capabilities = sqlite.connect(str(tmp_path), clock=ManualClock()).capabilities
+    found = run_programs(target, capabilities, str(tmp_path), budget_s=1, seed=5)
+    assert [(each.clause, each.reason) for each in found if each.status is not Status.PASS] == []
+    assert found

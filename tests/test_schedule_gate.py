@@ -228,3 +228,16 @@ def _dumps() -> str:
     import json
 
     return json.dumps({"a": [1, 2, 3]}, indent=1)
+
+
+def test_lines_of_adapters_are_the_stores():
+    """An adapter that makes a claim of several steps is held between them; the kit's are not."""
+    from onewinner.adapters import lmdb, targets
+    from onewinner.adapters.stdio import backend
+    from onewinner.schedule.tracing import place_of
+
+    assert place_of(lmdb.LmdbStore.register_if_absent.__code__) == (
+        "lmdb.py LmdbStore.register_if_absent"
+    )
+    assert place_of(targets.Target.connect.__code__) == ""
+    assert place_of(backend.connector.__code__) == ""

@@ -18,12 +18,14 @@ from onewinner.suite.answers import (
     Raised,
     agrees,
     agrees_in_real_time,
+    beside_others,
     names_its_operation,
     observe,
 )
 from onewinner.suite.cases import CASES, run_case
 from onewinner.suite.diagnosis import blame, violation
 from onewinner.suite.divergence import Divergence, Undecided
+from onewinner.suite.script import program
 from onewinner.suite.session import new_session
 from onewinner.suite.tree import Status
 
@@ -363,3 +365,34 @@ class TestWhatTheContractLeavesOpen:
         with pytest.raises(Undecided):
             space.observe("fill000099")
         session.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "made"),
+    [
+        (Target("sqlite"), "with tempfile.TemporaryDirectory() as location:"),
+        (
+            Target("redis", location="redis://h:1/0"),
+            "with contextlib.nullcontext('redis://h:1/0') as location:",
+        ),
+        (
+            Target("redis", location="redis://127.0.0.1:1/0", started=True),
+            "with ephemeral('redis') as location:",
+        ),
+    ],
+)
+def test_a_script_connects_where_the_run_did(target, made):
+    """A directory of its own, the address that was given, or a server that is started for it."""
+    text = program(target, [], "assert True", start_ms=None)
+    assert made in text
+    compile(text, "script", "exec")
+    assert text.index("import ") < text.index(made)
+
+
+def test_a_sweep_beside_others_may_count_theirs():
+    """On one address what others left is swept too; how much, nobody can know."""
+    widened = beside_others(Count(2, 3), alone=True)
+    assert [agrees(widened, seen) for seen in (1, 2, 901)] == [False, True, True]
+    assert agrees(beside_others(Count(2, 3), alone=False), 0)
+    assert not agrees(beside_others(Count(2, 3), alone=False), -1)
+    assert beside_others(True, alone=False) is True

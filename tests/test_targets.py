@@ -114,7 +114,7 @@ class TestResolve:
     @pytest.mark.parametrize(
         ("spec", "told"),
         [
-            ("sqlit", "memory, sqlite"),
+            ("sqlit", "cachelib-file, "),
             ("", "unknown"),
             ("exec:", "write exec:COMMAND"),
             ("exec:'unfinished", "quote the command"),

@@ -42,6 +42,7 @@ OFFERS = {
     "no ttl": dataclasses.replace(WHOLE, ttl_unit_ms=None),
     "no eviction": dataclasses.replace(WHOLE, eviction=None),
     "no cap": dataclasses.replace(WHOLE, plugin_row_cap=None),
+    "no limits": dataclasses.replace(WHOLE, eviction=None, plugin_row_cap=None),
     "no input rules": dataclasses.replace(WHOLE, validates_input=False),
     "bare with processes": dataclasses.replace(BARE, scope="process", durable=True),
     "bare with ttl": dataclasses.replace(BARE, ttl_unit_ms=1),
@@ -141,6 +142,15 @@ class TestClauses:
         applying = by_level("process" if offered.scope == "process" else "thread")
         assert [c.id for c in applying if not c.missing(offered) and c.id not in judged] == []
 
+    @pytest.mark.parametrize("clause", ["CLAIM-4", "ISO-4"])
+    def test_without_limits_a_case_judges_what_limits_are_about(self, clause: str) -> None:
+        """Random programs come upon no limit then, so a case must do without."""
+        from onewinner.suite.cases import CASES
+
+        offered = OFFERS["no limits"]
+        cases = [case for case in CASES.values() if case.clause == clause]
+        assert [case.name for case in cases if case.missing(offered) is None] != []
+
     def test_every_check_judges_clauses_that_exist(self) -> None:
         """A check names clauses of the registry, and at least one."""
         from onewinner.suite.registry import all_checks
@@ -172,7 +182,7 @@ BREAKERS: list[tuple[Rule, str, str, str]] = [
     (tidy.floors, "onewinner.attic", "", "has no floor"),
     (tidy.drivers, "onewinner.adapters.redis", "import redis", "inside the function"),
     (tidy.drivers, "onewinner.adapters.targets", "def f():\n    import redis", "adapters/redis.py"),
-    (tidy.drivers, "onewinner.cli", "from psycopg.rows import dict_row", "adapters/psycopg.py"),
+    (tidy.drivers, "onewinner.cli", "from psycopg.rows import dict_row", "adapters/postgres.py"),
     (tidy.one_clock, "onewinner.runner", "import time", "imports time"),
     (tidy.one_clock, "onewinner.runner", "def f():\n    from time import sleep", "imports time"),
     (tidy.quiet, "onewinner.suite.engine", "print('found')", "prints"),

@@ -61,6 +61,8 @@ PRINTERS: Final = frozenset(
 EMPTY_NAMES: Final = frozenset(
     {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
 )
+# Drivers whose adapter is not called after their module.
+ADAPTERS: Final[dict[str, str]] = {"psycopg": "postgres", "pymemcache": "memcached"}
 LINES_MAX: Final = 400
 # Modules that may be longer, and why.
 LONG_BY_NATURE: Final[dict[str, str]] = {}
@@ -159,8 +161,10 @@ def drivers(module: Module) -> Iterator[str]:
         top = imported.partition(".")[0]
         if top in runtime_packages() or top in sys.stdlib_module_names or not top:
             continue
-        if module.below != f"adapters.{top}":
-            yield _at(node, f"{top} is no runtime dependency; import it in adapters/{top}.py only")
+        adapter = ADAPTERS.get(top, top)
+        if module.below != f"adapters.{adapter}":
+            told = f"{top} is no runtime dependency; import it in adapters/{adapter}.py only"
+            yield _at(node, told)
         elif id(node) not in late:
             yield _at(node, f"{top} is optional; import it inside the function that needs it")
 

@@ -6,13 +6,14 @@ nothing that pytest has not imported already; the engine is loaded by the first 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from onewinner.adapters.targets import Target
     from onewinner.conformance.subject import Subject
@@ -109,25 +110,29 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="class")
-def onewinner_subject(request: pytest.FixtureRequest) -> Subject:
-    """The store that the class judges, connected to once to learn what it declares."""
+def onewinner_subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """The store that the class judges, connected to once to learn what it declares.
+
+    Where it is the client of a server and no address is given, one is started for the class.
+    """
     from onewinner.conformance import subject
 
     config, contract = request.config, request.cls
     level, seed = (_asked(config, contract, name) for name in ("level", "seed"))
-    try:
-        target = _target(contract, config)
-        capabilities = subject.probe(target, level)
-    except subject.Unusable as error:
-        pytest.fail(str(error), pytrace=False)
-    return subject.Subject(
-        target=target,
-        capabilities=capabilities,
-        budget_s=_asked(config, contract, "budget"),
-        level=level,
-        seed=_run_seed(config) if seed is None else seed,
-        shared=hasattr(config, "workerinput"),
-    )
+    with contextlib.ExitStack() as stack:
+        try:
+            target = stack.enter_context(subject.located(_target(contract, config)))
+            capabilities = subject.probe(target, level)
+        except subject.Unusable as error:
+            pytest.fail(str(error), pytrace=False)
+        yield subject.Subject(
+            target=target,
+            capabilities=capabilities,
+            budget_s=_asked(config, contract, "budget"),
+            level=level,
+            seed=_run_seed(config) if seed is None else seed,
+            shared=hasattr(config, "workerinput"),
+        )
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

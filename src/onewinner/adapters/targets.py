@@ -22,8 +22,34 @@ if TYPE_CHECKING:
 BUILT_IN: Final[dict[str, str]] = {
     "memory": "onewinner.stores.memory:connect",
     "sqlite": "onewinner.stores.sqlite:connect",
+    "cachelib-file": "onewinner.adapters.cachelib:connect_file",
+    "cachelib-redis": "onewinner.adapters.cachelib:connect_redis",
+    "cachelib-simple": "onewinner.adapters.cachelib:connect_simple",
     "diskcache": "onewinner.adapters.diskcache:connect",
+    "django-database": "onewinner.adapters.django:connect_database",
+    "django-file": "onewinner.adapters.django:connect_file",
+    "django-locmem": "onewinner.adapters.django:connect_locmem",
+    "django-memcached": "onewinner.adapters.django:connect_memcached",
+    "django-redis": "onewinner.adapters.django:connect_redis",
+    "fakeredis": "onewinner.adapters.fakeredis:connect",
+    "lmdb": "onewinner.adapters.lmdb:connect",
+    "memcached": "onewinner.adapters.memcached:connect",
+    "nats": "onewinner.adapters.nats:connect",
+    "postgres": "onewinner.adapters.postgres:connect",
+    "redis": "onewinner.adapters.redis:connect",
+    "sqlalchemy": "onewinner.adapters.sqlalchemy:connect",
 }
+
+SERVED_BY: Final[dict[str, str]] = {
+    "cachelib-redis": "redis",
+    "django-memcached": "memcached",
+    "django-redis": "redis",
+    "memcached": "memcached",
+    "nats": "nats",
+    "postgres": "postgres",
+    "redis": "redis",
+}
+"""The built-in stores that are clients of a server, and its kind (`adapters.servers.RECIPES`)."""
 
 
 class TargetError(Exception):
@@ -36,6 +62,7 @@ class Target:
 
     `given` is the factory itself where it has no name, else None.
     `location` is the address given with `--location`, else None: the kit then makes a directory.
+    `started`: nobody gave that address, it is the one of a server that the kit has started.
     `faults` is a file in which word is left of an adapter that does not keep its protocol.
     """
 
@@ -43,6 +70,24 @@ class Target:
     given: Connect | None = None
     location: str | None = None
     faults: str | None = None
+    started: bool = False
+
+    @property
+    def address(self) -> str | None:
+        """The address that a user gave, and would give again to have the same."""
+        return None if self.started else self.location
+
+    @property
+    def server(self) -> str | None:
+        """The kind of the server that the target is a client of; None where it needs none."""
+        kind, colon, rest = self.name.partition(":")
+        if self.given is not None:
+            return None
+        if colon and kind == "mutant":
+            from onewinner.mutants import MUTANTS
+
+            return MUTANTS[rest].server or None if rest in MUTANTS else None
+        return SERVED_BY.get(self.name)
 
     @property
     def served(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +20,7 @@ from onewinner.report import failure, verdict
 from onewinner.report.text import printable
 from onewinner.runner import ChildError
 from onewinner.suite import engine, registry
+from onewinner.suite.servers import served
 from onewinner.suite.tree import Status, worst
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def checks(level: Level | None) -> Sequence[Check]:
 def probe(target: Target, level: Level | None) -> Capabilities:
     """Answer what the target declares; Unusable where it cannot be had or cannot reach `level`."""
     try:
-        with _run_directory() as directory:
-            capabilities = engine.probe(target, directory)
+        with _run_directory() as directory, served(target, directory) as located:
+            capabilities = engine.probe(located, directory)
     except (TargetError, ChildError) as error:
         raise Unusable(str(error)) from None
     if level not in (None, "thread") and capabilities.scope == "thread":
@@ -57,6 +58,18 @@ def probe(target: Target, level: Level | None) -> Capabilities:
             f"level 'thread', or declare scope='process'"
         )
     return capabilities
+
+
+@contextmanager
+def located(target: Target) -> Iterator[Target]:
+    """Answer the target with an address, where it needs one; Unusable where it cannot be had."""
+    with ExitStack() as stack:
+        try:
+            directory = stack.enter_context(_run_directory())
+            found = stack.enter_context(served(target, directory))
+        except TargetError as error:
+            raise Unusable(str(error)) from None
+        yield found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +151,8 @@ class Subject:
             return f"pytest {shlex.quote(nodeid.removesuffix(f'@{GROUP}'))} --onewinner-seed {seed}"
         if result.violation is not None and result.violation.reproduce:
             return result.violation.reproduce
-        place = f" --location {shlex.quote(self.target.location)}" if self.target.location else ""
+        address = self.target.address
+        place = f" --location {shlex.quote(address)}" if address else ""
         target = shlex.quote(self.target.name)
         return f"onewinner verify {target}{place} -k {result.clause} --seed {seed}"
 

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from onewinner.adapters.targets import Target
 from onewinner.clock import monotonic_ns
 from onewinner.doctor.apart import side_by_side, trial_of
-from onewinner.doctor.findings import Examination, Finding
+from onewinner.doctor.findings import Examination, Finding, NotRun
 from onewinner.doctor.measured import measure
 from onewinner.doctor.trials import CORRECT
 from onewinner.mutants import MUTANTS
 from onewinner.suite.engine import UsageError
 from onewinner.suite.processors import processors
 from onewinner.suite.provenance import versions
+from onewinner.suite.servers import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +47,7 @@ def examine(
     """
     start = monotonic_ns()
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    chosen = _of_family(family)
+    chosen, not_run = _that_can_run(_of_family(family))
 
     targets: list[tuple[str, Mutant | None]] = [(f"mutant:{each.name}", each) for each in chosen]
     targets += [(name, None) for name in CORRECT]
@@ -61,6 +63,7 @@ def examine(
         findings=tuple(found),
         measured=matrix,
         jobs=jobs,
+        not_run=not_run,
         budget_s=budget_s,
         repeat=repeat,
         family=family,
@@ -91,6 +94,13 @@ def _findings(
             on_trial(name, trial)
             told.append(trial)
         yield Finding(target=name, mutant=mutant, trials=tuple(told))
+
+
+def _that_can_run(mutants: list[Mutant]) -> tuple[list[Mutant], tuple[NotRun, ...]]:
+    """Part the mutants into those that this machine can run, and those whose server it lacks."""
+    why = {mutant.name: lacking(Target(f"mutant:{mutant.name}")) for mutant in mutants}
+    not_run = (NotRun(target=f"mutant:{name}", reason=said) for name, said in why.items() if said)
+    return [mutant for mutant in mutants if why[mutant.name] is None], tuple(not_run)
 
 
 def _of_family(family: str | None) -> list[Mutant]:

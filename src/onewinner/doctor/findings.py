@@ -137,11 +137,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotRun:
+    """A mutant that this machine cannot run, and why: no server of its kind can be had."""
+
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
     """The whole: what was found of every target, and the machine that it was found on.
 
     `budget_s` is what each mutant had, `family` the one asked for or None, `started` an ISO time.
-    `measured` is empty where the matrix was not asked for. `jobs` trials went on at once.
+    `measured` is empty where the matrix was not asked for. `jobs` trials went on at once. `not_run`
+    changes no exit code, but is told in every report.
     """
 
     findings: tuple[Finding, ...]
@@ -154,6 +163,7 @@ class Examination:
     versions: Mapping[str, str]
     measured: tuple[Measured, ...] = ()
     jobs: int = 1
+    not_run: tuple[NotRun, ...] = ()
 
     @property
     def mutants(self) -> tuple[Finding, ...]:

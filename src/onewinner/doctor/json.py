@@ -35,6 +35,7 @@ def as_dict(examined: Examination) -> dict[str, Any]:
         "caught": len(examined.caught),
         "correct_runs": runs,
         "false_alarms": accused,
+        "not_run": [{"target": each.target, "reason": each.reason} for each in examined.not_run],
         "wrong": [finding.target for finding in examined.wrong],
         "targets": [_finding(finding) for finding in examined.findings],
         "clauses": [

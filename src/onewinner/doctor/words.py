@@ -77,6 +77,9 @@ def summary(examined: Examination) -> tuple[str, ...]:
             f"worst {seconds(worst)}"
             + (f" ({examined.jobs} trials at once)" if examined.jobs > 1 else "")
         )
+    if examined.not_run:
+        told.append(f"not run: {text.count(len(examined.not_run), 'mutant')}")
+        told += [f"  {each.target}: {each.reason}" for each in examined.not_run]
     told.append(f"false alarms: {accused} in {text.count(runs, 'run')} of correct stores")
     return tuple(told)
 

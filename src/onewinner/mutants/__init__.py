@@ -21,6 +21,7 @@ from onewinner.mutants import (
     locks,
     opening,
     readers,
+    servers,
     upserts,
     values,
 )
@@ -43,6 +44,7 @@ MUTANTS: dict[str, Mutant] = collected(
     locks,
     opening,
     readers,
+    servers,
     upserts,
     values,
 )

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, cast
 
+from onewinner.adapters.memcached import MemcachedBackend, MemcachedStore
+from onewinner.adapters.postgres import PostgresBackend, PostgresStore
+from onewinner.adapters.redis import RedisBackend, RedisStore
 from onewinner.stores.memory import MemoryBackend, MemoryStore
 from onewinner.stores.sqlite import SqliteBackend, SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
@@ -33,6 +36,7 @@ class Mutant:
         clauses: the clauses that may flag it, the one that must flag it first.
         shows: what it takes to see it: one caller alone, threads, processes, or the nemesis.
         connect: the target's factory.
+        server: the kind of the server that it is a client of, empty for none.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Mutant:
     clauses: tuple[str, ...]
     shows: Shows
     connect: Connect
+    server: str = ""
 
 
 _BY_MODULE: Final[dict[str, list[Mutant]]] = {}
@@ -61,6 +66,7 @@ def mutant(*clauses: str, shows: Shows = "alone", seen: str = "") -> Callable[[_
             clauses=clauses,
             shows=shows,
             connect=_factory(part),
+            server=next((kind for of, kind in _SERVERS if issubclass(part, of)), ""),
         )
         _BY_MODULE.setdefault(part.__module__, []).append(found)
         return part
@@ -91,7 +97,16 @@ def _factory(part: type) -> Connect:
     return cast("Connect", part)  # a backend is its own factory
 
 
+_SERVERS: Final[tuple[tuple[tuple[type, ...], str], ...]] = (
+    ((RedisStore, RedisBackend), "redis"),
+    ((PostgresStore, PostgresBackend), "postgres"),
+    ((MemcachedStore, MemcachedBackend), "memcached"),
+)
+
 _SLOTS: Final[tuple[tuple[type, type, str], ...]] = (
+    (RedisStore, RedisBackend, "store"),
+    (PostgresStore, PostgresBackend, "store"),
+    (MemcachedStore, MemcachedBackend, "store"),
     (SqliteStore, SqliteBackend, "store"),
     (SqliteFile, SqliteBackend, "file_type"),
     (MemoryStore, MemoryBackend, "store"),

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _HERE: Final = Path(__file__).parent.parent
 _NOT_THE_STORES: Final = (
-    *(f"{_HERE / room}{'/'}" for room in ("schedule", "worker", "runner", "adapters")),
-    f"{_HERE / 'clock.py'}",
+    *(f"{_HERE / room}{'/'}" for room in ("schedule", "worker", "runner", "adapters/stdio")),
+    *(str(_HERE / file) for file in ("clock.py", "adapters/targets.py", "adapters/servers.py")),
     "<frozen ",
 )
 _STANDARD: Final = sysconfig.get_paths()["stdlib"] + "/"

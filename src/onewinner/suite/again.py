@@ -17,6 +17,7 @@ from onewinner.suite.orders import Judge
 from onewinner.suite.replay import TokenError
 from onewinner.suite.schedules import Sweeps, crew_for
 from onewinner.suite.scratch import scratch_directory
+from onewinner.suite.servers import served
 from onewinner.suite.tree import ExitCode
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def replayed(target: Target, token: Token, times: int) -> Replayed:
         raise TokenError(refusal)
     wrong = unreached = 0
     shown: Violation | None = None
-    with scratch_directory() as run_dir:
-        capabilities = probe(target, run_dir)
+    with scratch_directory() as run_dir, served(target, run_dir) as located:
+        capabilities = probe(located, run_dir)
         by_name = {each.name: each for each in scenarios(capabilities)}
         if token.scenario not in by_name:
             raise TokenError(
@@ -85,7 +86,7 @@ def replayed(target: Target, token: Token, times: int) -> Replayed:
         judge, made = Judge(capabilities), 0
         while made < times:
             home, runs = Path(run_dir) / f"{made}", min(_RUNS_OF_A_CREW, times - made)
-            for ran in _again(target, capabilities, home, token, by_name, runs):
+            for ran in _again(located, capabilities, home, token, by_name, runs):
                 made += 1
                 bad = bad_of(ran, judge)
                 wrong += bad is not None

@@ -26,6 +26,7 @@ from onewinner.suite.options import (
 from onewinner.suite.registry import Check, race_called
 from onewinner.suite.run import Run
 from onewinner.suite.scratch import scratch_directory
+from onewinner.suite.servers import served
 
 if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
@@ -71,8 +72,8 @@ def smoke(target: Target) -> SmokeResult:
     Raises TargetError where the target cannot be judged at all.
     """
     started = monotonic_ns()
-    with scratch_directory() as run_dir:
-        probed = _probe(_watched(target, run_dir), run_dir)
+    with scratch_directory() as run_dir, served(target, run_dir) as located:
+        probed = _probe(_watched(located, run_dir), run_dir)
     return SmokeResult(
         target=target.name,
         ok=not any("WRONG" in line for line in probed.lines),
@@ -97,8 +98,8 @@ def verify(target: Target, options: Options, *, on_progress: Listener | None = N
     temporary directory is left.
     """
     chosen = _selection(options.select)
-    with scratch_directory() as run_dir:
-        target = _watched(target, run_dir)
+    with scratch_directory() as run_dir, served(target, run_dir) as located:
+        target = _watched(located, run_dir)
         probed = _probe(target, run_dir)
         assert probed.capabilities is not None
         level = _level(options.level, target, probed.capabilities)

@@ -132,6 +132,12 @@ def _storms() -> Run:
     return run_storms
 
 
+def _restarts() -> Run:
+    from onewinner.suite.restarts import run_restarts
+
+    return run_restarts
+
+
 def _stops() -> Run:
     from onewinner.suite.stops import run_stops
 
@@ -164,6 +170,7 @@ def _files() -> Run:
 
 FAULTS: Final[dict[str, Fault]] = {
     "files": Fault(("DUR-9", "ERR-7", "ERR-1"), _files, holds=False),
+    "server-restarts": Fault(("DUR-3", "DUR-4", "DUR-6"), _restarts, holds=False),
     "forks": Fault(("DUR-8",), _forks, holds=False),
     "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
     "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),

@@ -363,7 +363,7 @@ class Heat:
 
 def reproduce(target: Target, clause: str, seed: int) -> str:
     """Answer the command that runs a clause's checks again."""
-    location = f" --location {target.location}" if target.location else ""
+    location = f" --location {target.address}" if target.address else ""
     return f"onewinner verify {target.name} -k {clause} --seed {seed}{location}"
 
 

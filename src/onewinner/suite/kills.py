@@ -117,7 +117,8 @@ class _Kills:
                 self._boundary = "line"
                 points = self._points(situation)
             graves = [self._kill(situation, None)]  # right after its answer
-            for place in spread(min(len(points), _POINTS_MOST)):
+            whole = whole and len(points) <= _POINTS_MOST
+            for place in spread(len(points))[:_POINTS_MOST]:
                 if monotonic_ns() > self._over_ns and number:
                     whole = False
                     break

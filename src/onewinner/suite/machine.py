@@ -271,8 +271,8 @@ class StoreMachine(RuleBasedStateMachine):
         if sure != 7 or cap is None or self.filled:
             return
         self.filled = True
-        held = self.session.state.plugin_rows("p", self.session.now)
         bulk = self._open("p", "bulk", max_entries=2 * cap)
+        held = self.session.state.plugin_rows(bulk.plugin, self.session.now)
         self.drive(lambda: self.session.fill(bulk, max(cap - held - spare, 0)))
 
     @rule(sure=st.integers(0, 2))
@@ -285,7 +285,7 @@ class StoreMachine(RuleBasedStateMachine):
             self._open_again(place, handle)
 
     def _open_again(self, place: tuple[str, str], handle: Handle) -> None:
-        state = self.session.state.space(*place)
+        state = self.session.state.space(handle.plugin, handle.namespace)
         assert state is not None
         again: Handle = self.drive(
             lambda: self.session.open(

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.history import Fail, Info, Ok
 from onewinner.model import Call, Rules, State, outcomes
-from onewinner.suite.answers import Broken, Raised, agrees, agrees_in_real_time, observe
+from onewinner.suite.answers import (
+    Broken,
+    Raised,
+    agrees,
+    agrees_in_real_time,
+    beside_others,
+    observe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -95,6 +102,7 @@ class Judge:
         return self._agrees(answer, seen)
 
     def _agrees(self, answer: Any, seen: Observed) -> bool:
+        answer = beside_others(answer, alone=False)  # of one location come many schedules
         if self._exact:
             return agrees(answer, seen)
         return agrees_in_real_time(answer, seen, self._unit_ms)

@@ -151,8 +151,8 @@ class Run:
         found = []
         for clause in by_level(self.level):
             own = tuple(result for result in self.results if result.clause == clause.id)
-            violated = any(result.status is Status.FAIL for result in own)
-            if clause.id not in self.chosen and not violated:
+            bad = any(result.status >= Status.FAIL for result in own)
+            if clause.id not in self.chosen and not bad:
                 continue
             if clause.of_another_profile(self.capabilities):
                 continue
@@ -368,8 +368,8 @@ class Run:
 
     def _command(self) -> str:
         words = ["onewinner", "verify", self.target.name]
-        if self.target.location:
-            words += ["--location", self.target.location]
+        if self.target.address:
+            words += ["--location", self.target.address]
         return shlex.join([*words, "--level", self.level])
 
     def _enough(self) -> bool:

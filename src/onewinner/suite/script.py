@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import Absent
 from onewinner.model import Count, Listing, Refused, Value, as_code
@@ -12,7 +12,20 @@ from onewinner.model import Count, Listing, Refused, Value, as_code
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from onewinner.adapters.targets import Target
     from onewinner.model import Answer
+
+
+_IMPORTS: Final = {
+    "directory": "import tempfile",
+    "address": "import contextlib",
+    "server": "from onewinner.suite.servers import ephemeral",
+}
+_LOCATIONS: Final = {
+    "directory": "tempfile.TemporaryDirectory()",
+    "address": "contextlib.nullcontext({address!r})",
+    "server": "ephemeral({target!r})",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +75,21 @@ def assertion(statement: str, expected: Sequence[Answer], *, exact: bool) -> str
             return f"seen = {statement}\nassert seen is {plain[0]!r}, seen"
 
 
-def program(target: str, steps: Sequence[Step], last: str, *, start_ms: int | None) -> str:
+def program(target: Target, steps: Sequence[Step], last: str, *, start_ms: int | None) -> str:
     """Answer the whole program: set-up, the steps with what was seen, and the failing assertion."""
     clock = "onewinner.SystemClock()" if start_ms is None else f"onewinner.ManualClock({start_ms})"
+    where = "directory" if target.address is None else "address"
+    where = "server" if target.started else where
+    made = _LOCATIONS[where].format(target=target.name, address=target.address)
     lines = [
-        "import tempfile",
+        _IMPORTS[where],
         "",
         "import onewinner",
         "from onewinner.adapters.targets import resolve",
         "",
-        f"connect = resolve({target!r})",
+        f"connect = resolve({target.name!r})",
         f"clock = {clock}",
-        "with tempfile.TemporaryDirectory() as location:",
+        f"with {made} as location:",
         "    backend = connect(location, clock=clock)",
     ]
     for step in steps:

@@ -27,6 +27,7 @@ from onewinner.suite.answers import (
     Raised,
     agrees,
     agrees_in_real_time,
+    beside_others,
     describe_observed,
     names_its_operation,
     observe,
@@ -322,6 +323,8 @@ class Session:
         self.steps.append(Step(code, "", self.now))
 
     def _agrees(self, answer: Answer, seen: Observed) -> bool:
+        if self.target.location is not None:
+            answer = beside_others(answer, alone=self.target.started)
         if self.virtual:
             return agrees(answer, seen)
         return agrees_in_real_time(answer, seen, self.unit_ms)
@@ -369,7 +372,7 @@ class Session:
         if isinstance(seen, Broken) and seen.text.startswith("raised"):
             last = f"{self.steps[-1].code}  # {seen.text}"
         start = START_MS if self.virtual else None
-        return program(self.target.name, self.steps[:-1], last, start_ms=start)
+        return program(self.target, self.steps[:-1], last, start_ms=start)
 
     def timeline(self, most: int = 40) -> Iterator[str]:
         """Answer the steps with their times, a line each; of a long program the last ones."""

@@ -148,12 +148,12 @@ def other_plugins_have_their_own_cap(s: Session) -> None:
     other.observe("a", "b")
 
 
-@case("ISO-4", "register", "eviction")
+@case("ISO-4")
 def other_namespaces_have_their_own_limit(s: Session) -> None:
-    """Rows of one namespace take no place in another."""
+    """Rows of one namespace take no place in another, whether there is a limit or not."""
     crowded = s.open(namespace="crowded", max_entries=50)
     for number in range(5):
-        crowded.register(f"k{number}", number)
+        crowded.claim(f"k{number}", number)
         s.tick()
     small = s.open(namespace="small", max_entries=2)
     s.judge()
