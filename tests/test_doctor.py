@@ -282,8 +282,9 @@ class TestMeasured:
         asked = gate({"mutant:commits-late": run({"CLAIM-2": Status.FAIL})})
         assert measure(MUTANTS["commits-late"]).flagged == ("CLAIM-2",)
         assert [(o.depth, o.select, o.level) for o in asked] == [
-            ("control", (), "crash"), ("luck", ("DUR-3",), "crash"),
-        ]  # fmt: skip
+            ("control", (), "crash"),
+            ("luck", ("DUR-3", "DUR-8"), "crash"),
+        ]
 
     def test_a_family_is_alone_where_no_other_flags(self) -> None:
         """Of three that ISO-1 flags, two are flagged by its family only."""

@@ -456,9 +456,9 @@ class TestCommandLine:
         for note, how in zip(notes, ("leaves-a-child", "good"), strict=True):
             words = ["onewinner", "verify", command(how, note), "--quiet", "-k", "CLAIM"]
             with subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL) as kit:
-                assert until(note.exists)
+                pid = until(lambda note=note: note.exists() and note.read_text("ascii"))
                 kit.kill()
-            assert gone([int(until(lambda note=note: note.read_text("ascii")))]) == []
+            assert gone([int(pid)]) == []
 
     def test_smoke_says_that_messages_were_held_against_the_schema(
         self, capsys: pytest.CaptureFixture[str]

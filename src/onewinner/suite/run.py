@@ -243,7 +243,8 @@ class Run:
 
     def _error(self, check: Check, why: str) -> None:
         self.done += 1
-        clauses = check.clauses if check.kind == "case" else check.clauses[:1]
+        asked = [clause for clause in check.clauses if clause in self.chosen]
+        clauses = check.clauses if check.kind == "case" else asked[:1]
         self._add(check, tuple(host.hung_result(check, clause, why) for clause in clauses))
 
     # --- what runs in parallel -------------------------------------------------------------------

@@ -207,7 +207,7 @@ class Session:
         """Connect once more to the same location and answer the number of the new handle."""
         self._connect()
         name = _backend_name(len(self._backends) - 1)
-        self.steps.append(Step(f"{name} = connect(location, clock=clock)", "", self.now))
+        self.note(f"{name} = connect(location, clock=clock)")
         return len(self._backends) - 1
 
     def reopen(self) -> None:
@@ -215,8 +215,7 @@ class Session:
         self.last.moved()
         self.close()
         self._connect()
-        code = "backend.close()\nbackend = connect(location, clock=clock)"
-        self.steps.append(Step(code, "", self.now))
+        self.note("backend.close()\nbackend = connect(location, clock=clock)")
 
     def sweep(self) -> Observed:
         """Call `sweep_expired`."""
@@ -368,11 +367,10 @@ class Session:
     def script(self, divergence: Divergence) -> str:
         """Answer the program up to the divergence as Python to paste."""
         last = assertion(self.steps[-1].code, divergence.expected, exact=self.virtual)
-        seen = divergence.observed
-        if isinstance(seen, Broken) and seen.text.startswith("raised"):
+        if isinstance(seen := divergence.observed, Broken) and seen.text.startswith("raised"):
             last = f"{self.steps[-1].code}  # {seen.text}"
-        start = START_MS if self.virtual else None
-        return program(self.target, self.steps[:-1], last, start_ms=start)
+        start_ms = START_MS if self.virtual else None
+        return program(self.target, self.steps[:-1], last, start_ms=start_ms)
 
     def timeline(self, most: int = 40) -> Iterator[str]:
         """Answer the steps with their times, a line each; of a long program the last ones."""

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.clock import sleep
 from onewinner.schedule.gate import Gate
-from onewinner.schedule.tracing import tracing
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -69,6 +68,8 @@ class Pauses(Gate):
     """
 
     def __init__(self, seed: str) -> None:
+        from onewinner.schedule.tracing import tracing  # looks up where Python's own code lies
+
         super().__init__(lambda _point, _number: None, lambda: None)
         self._random = Random(seed)
         self._tracing = tracing(self, opcodes=False)
