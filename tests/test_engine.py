@@ -214,15 +214,11 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     assert Path(tmp_path).exists()
 
 
-def test_an_error_is_shown_whatever_clause_it_is_put_down_to():
-    """Random programs that kill the store are no pass of the clause that was asked for.
-
-    They judge many clauses, and where they come to no end the first of these is told, which need
-    not be one that was asked for.
-    """
+def test_programs_that_come_to_no_end_are_no_pass_of_what_was_asked_for():
+    """Random programs judge many clauses; one that was asked for is told that they were not run."""
     result = verify(given("exits"), Options(budget_s=2, seed=1, select=("DEL-2",), call_max_s=5))
     assert result.exit_code == ExitCode.VIOLATION
-    assert [c.clause.id for c in result.clauses if c.status is Status.ERROR] != ["DEL-2"]
+    assert [c.clause.id for c in result.clauses if c.status is Status.ERROR] == ["DEL-2"]
 
 
 def test_programs_share_an_address(tmp_path):
