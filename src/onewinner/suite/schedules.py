@@ -89,8 +89,8 @@ class Sweeps:
     def sweep(self, crew: Crew, clock: Clock, budget_s: float) -> Iterator[int]:
         """Sweep all scenarios with one preemption, then deeper, as far as the time goes.
 
-        The first pass may take some times as long, so that on a slow machine too it comes to its
-        end. Yields the number of schedules after each scenario.
+        At statements, which are few, the first pass may take some times as long, so that on a slow
+        machine too it comes to its end. Yields the number of schedules after each scenario.
         """
         started = monotonic_ns()
         judge = Judge(self.capabilities)
@@ -101,7 +101,8 @@ class Sweeps:
             self._about(scenario).scenarios += 1
         self.boundary = self._boundary(crew, clock, left[0])
         for number, each in enumerate(passes(self.boundary, self.deeper, shared=self.shares)):
-            over_ns = started + int(budget_s * (1 if number else _FIRST_FACTOR) * 1e9)
+            factor = _FIRST_FACTOR if self.boundary == "sql" and not number else 1
+            over_ns = started + int(budget_s * factor * 1e9)
             with ExitStack() as stack:
                 if (each.boundary == self.deeper or each.shared) and monotonic_ns() < over_ns:
                     # one that is traced stays so, and is slow at whatever it does
