@@ -99,11 +99,11 @@ def test_it_declares_what_the_store_has(name: str, backend: Backend) -> None:
     operations, scope, durable, unit, virtual, handles = OFFERS[name]
     assert backend.capabilities == Capabilities(
         operations=frozenset(operations),
-        scope=scope,  # type: ignore[arg-type]
+        scope=scope,  # type: ignore[arg-type] # a parameter, so any text
         durable=durable,
         ttl_unit_ms=unit,
         virtual_clock=virtual,
-        handle_scope=handles,  # type: ignore[arg-type]
+        handle_scope=handles,  # type: ignore[arg-type] # a parameter, so any text
         eviction=None,
         plugin_row_cap=None,
         validates_input=False,

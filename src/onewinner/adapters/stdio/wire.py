@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 _response = msgspec.json.Decoder(Response)
 
 ANSWERS: Final = {
-    method: msgspec.json.Decoder(Answer[Any if kind is None else kind])  # type: ignore[misc]
+    method: msgspec.json.Decoder(Answer[Any if kind is None else kind])  # type: ignore[misc] # a value
     for method, kind in RESULTS.items()
 }
 """What reads a whole answer, where its method is known."""
