@@ -4,7 +4,7 @@
 address of a server that may be written to; else one is started. Run as a program this is a little
 server of its own:
 
-    python store_servers.py serve|refuse|silent DIRECTORY PORT
+    python store_servers.py serve|fork|refuse|silent DIRECTORY PORT
     python store_servers.py kit DIRECTORY
 """
 
@@ -81,8 +81,20 @@ def main(how: str, directory: str, port: int) -> None:
         while True:
             made, _ = listening.accept()
             with made:
-                made.recv(100)
-                made.sendall(f"yes {starts}".encode("ascii") if how == "serve" else b"no")
+                if how != "fork":
+                    answer(made, b"no" if how == "silent" else f"yes {starts}".encode("ascii"))
+                elif os.fork() == 0:
+                    os.setsid()
+                    while answer(made, f"yes {os.getpid()}".encode("ascii")):
+                        pass
+                    os._exit(0)
+
+
+def answer(made: socket.socket, said: bytes) -> bool:
+    """Answer one request; false for none, at the end of the connection."""
+    asked = made.recv(100)
+    made.sendall(said)
+    return bool(asked)
 
 
 def kit(directory: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,13 +242,13 @@ class TestServers:
             pytest.skip(lacking)
         with scratch_directory() as home, Server(RECIPES[kind], Path(home) / "own") as server:
             backend = resolve(name)(server.url, clock=SystemClock())
-            store = backend.open("p", "n", max_entries=9)
-            assert store.register_if_absent("k", 1) is True
-            server.kill()
-            with pytest.raises(StoreError) as failed:
-                store.register_if_absent("k2", 1)
-            assert failed.value.code == "WRITE_FAILED"
-            backend.close()
+            with closing(backend):
+                store = backend.open("p", "n", max_entries=9)
+                assert store.register_if_absent("k", 1) is True
+                server.kill()
+                with pytest.raises(StoreError) as failed:
+                    store.register_if_absent("k2", 1)
+                assert failed.value.code == "WRITE_FAILED"
 
     @pytest.mark.parametrize(
         ("module", "version", "said"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import store_servers
-from kits import gone
+from kits import gone, is_gone
 from onewinner.adapters import servers
 from onewinner.adapters.servers import RECIPES
 from onewinner.adapters.targets import Target, TargetError
@@ -59,6 +59,18 @@ class TestServer:
         tiny.restart()
         assert (tiny.url, asked(tiny.port)) == (url, b"yes 2")
         assert tiny.pid != before
+
+    def test_a_kill_takes_what_it_started_too(self, tmp_path: Path) -> None:
+        """When the kill returns, a process of the server's in a session of its own is gone too."""
+        with (
+            Server(store_servers.recipe("fork"), tmp_path / "tiny") as server,
+            socket.create_connection(("127.0.0.1", server.port), timeout=10) as made,
+        ):
+            made.sendall(b"?\n")
+            one = int(made.recv(100).split()[1])
+            assert one != server.pid
+            server.kill()
+            assert is_gone(one)
 
     def test_a_killed_kit_leaves_none_behind(self, tmp_path: Path) -> None:
         """Where the kit is killed with SIGKILL, its server goes too."""

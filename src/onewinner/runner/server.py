@@ -15,11 +15,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final, Self
 
+from onewinner.adapters.descent import descendants, lives
 from onewinner.clock import monotonic_ns, sleep
 from onewinner.runner import guardian
 from onewinner.worker import launch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -122,7 +124,7 @@ class Server:
             return
         words = self.recipe.prepare(self._program, str(self._directory))
         process = self._launch(words)
-        _wait(process, START_S)
+        _until(lambda: _ended(process), START_S)
         if _bury(process):
             hint = "; TMPDIR names a place that this user can reach" if self._user else ""
             raise ServerError(
@@ -175,9 +177,11 @@ class Server:
         process, self._process = self._process, None
         if process is None:
             return None
-        if not _ended(process):
+        if number != signal.SIGKILL and not _ended(process):
             process.send_signal(number)
-            _wait(process, _STOP_S)
+            _until(lambda: _ended(process))
+        if not _ended(process):
+            _kill_all(process)
         return _bury(process)
 
     # --- words ------------------------------------------------------------------------------------
@@ -198,13 +202,33 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
     """Tell whether a process has ended; its id stays in use, so that its group can be killed."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return process.poll() is not None
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return _changed(process, os.WEXITED)
 
 
-def _wait(process: subprocess.Popen[bytes], patience_s: float) -> None:
+def _changed(process: subprocess.Popen[bytes], how: int) -> bool:
+    return os.waitid(os.P_PID, process.pid, how | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _until(true: Callable[[], bool], patience_s: float = _STOP_S) -> None:
     until_ns = monotonic_ns() + int(patience_s * 1e9)
-    while not _ended(process) and monotonic_ns() < until_ns:
+    while not true() and monotonic_ns() < until_ns:
         sleep(_LOOK_S)
+
+
+def _kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server with all that it has started, and wait until none of it can answer any more.
+
+    A server may put what it starts into sessions of their own, as PostgreSQL does. It is stopped
+    first, so that it starts nothing more and buries nobody, whose id might become another's.
+    """
+    process.send_signal(signal.SIGSTOP)
+    if hasattr(os, "waitid"):
+        _until(lambda: _changed(process, os.WSTOPPED | os.WEXITED))
+    started = descendants(process.pid)
+    for pid in (*started, process.pid):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    _until(lambda: not any(map(lives, started)))
 
 
 def _bury(process: subprocess.Popen[bytes]) -> int:

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from onewinner.adapters.descent import descendants, tasks_of
 from onewinner.clock import monotonic_ns
 
 if TYPE_CHECKING:
@@ -73,18 +74,4 @@ def state_letters(threads: Iterable[tuple[int, int]]) -> str:
 
 def threads_of(pid: int) -> list[tuple[int, int]]:
     """Answer the threads of a process and of the processes that it started, and theirs."""
-    found: list[tuple[int, int]] = []
-    left = [pid]
-    while left and len(found) < 10_000:
-        each = left.pop()
-        for task in _tasks(each):
-            found.append((each, int(task.name)))
-            with contextlib.suppress(OSError):
-                left += map(int, (task / "children").read_text("ascii").split())
-    return found
-
-
-def _tasks(pid: int) -> list[Path]:
-    with contextlib.suppress(OSError):
-        return list(Path(f"/proc/{pid}/task").iterdir())
-    return []
+    return [(each, int(task.name)) for each in (pid, *descendants(pid)) for task in tasks_of(each)]

@@ -21,6 +21,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from onewinner.adapters.descent import descendants
 from onewinner.clock import monotonic_ns, sleep
 
 if TYPE_CHECKING:
@@ -243,25 +244,6 @@ class Process:
             if getattr(self, name) >= 0:
                 os.close(getattr(self, name))
                 setattr(self, name, -1)
-
-
-def descendants(pid: int) -> list[int]:
-    """Answer the processes that a process has started, and theirs; none without /proc."""
-    found: list[int] = []
-    left = [pid]
-    while left:
-        for task in _tasks(left.pop()):
-            with contextlib.suppress(OSError):
-                started = [int(each) for each in (task / "children").read_text("ascii").split()]
-                found += started
-                left += started
-    return found
-
-
-def _tasks(pid: int) -> list[Path]:
-    with contextlib.suppress(OSError):
-        return list(Path(f"/proc/{pid}/task").iterdir())
-    return []
 
 
 def _pipes() -> tuple[tuple[int, int, int], int, int, int]:
