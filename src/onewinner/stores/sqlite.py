@@ -75,10 +75,11 @@ class SqliteStore:
         self._profile = backend.profile
         self._default_ttl_ms = opening.default_ttl_ms
         self._rejects = opening.overflow_policy == "reject-new"
+        self._most = min(opening.max_entries, _INT64_MAX)
         self._fixed = {
             "plugin": opening.plugin,
             "namespace": opening.namespace,
-            "max_entries": min(opening.max_entries, _INT64_MAX),
+            "max_entries": self._most,
             "cap": backend.profile.plugin_row_cap,
         }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import Absent
 from onewinner.model import Listing, Refused, Status, Value, describe_state
-from onewinner.suite.answers import Broken, Raised
+from onewinner.suite.answers import Broken, Raised, strictly_aged
 from onewinner.suite.script import assertion, program
 from onewinner.suite.session import START_MS
 from onewinner.suite.tree import Violation
@@ -178,6 +178,8 @@ def _wrong_read(session: Session, divergence: Divergence) -> str:
 def _wrong_listing(
     session: Session, divergence: Divergence, expected: Listing, seen: Listing
 ) -> str:
+    if tied(session, divergence):
+        return "READ-11"
     wanted, found = {r.key: r for r in expected.rows}, {r.key: r for r in seen.rows}
     if wanted == found:
         return "READ-4"
@@ -196,6 +198,11 @@ def _wrong_listing(
         if here and wrong == {key} and wanted[key].value == found[key].value:
             return _wrong_times(session, written, wanted[key], found[key])
     return _last_change(session, "READ-4")
+
+
+def tied(session: Session, divergence: Divergence) -> bool:
+    """Tell whether a listing shows rows of one age where each must be younger than the last."""
+    return session.capabilities.strict_ages and not strictly_aged(divergence.observed)
 
 
 def read_differently(session: Session, divergence: Divergence, key: str) -> str | None:
