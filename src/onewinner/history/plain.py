@@ -41,6 +41,24 @@ def answer_of(f: str, plain: Any) -> Any:
     return plain
 
 
+def shown(f: str, plain: Any) -> str:
+    """Answer in words what a store answered, from its plain form; comparisons are cut short."""
+    match plain:
+        case {"status": status, "current": None}:
+            return f"{status}"
+        case {"status": status, "current": {"value": value}}:
+            return f"{status}, now {_word(value)}"
+        case {"value": value, "comparison": str(comparison)}:
+            return f"{_word(value)}, comparison {comparison[-8:]}"
+        case list() if f == READS_MANY:
+            return ", ".join(map(_word, plain))
+    return repr(plain)
+
+
+def _word(sought: Any) -> str:
+    return repr(sought[0]) if sought else "no row"
+
+
 def comparison_of(plain: Any) -> str | None:
     """Answer the comparison that a call of `compare_and_apply` was made with, by its answer."""
     return plain.get("with") if isinstance(plain, dict) else None

@@ -101,14 +101,17 @@ def _observe(at: Moment) -> Iterator[Outcome]:
 
 
 def _compare_and_apply(at: Moment) -> Iterator[Outcome]:
-    """Carry out the intent where the row is the one observed; see CAS-2, CAS-3 and CAS-6."""
+    """Carry out the intent where the row is the one observed; see CAS-2, CAS-3 and CAS-6.
+
+    Of a call that never answered nobody knows what it compared with: it may do either.
+    """
     if (refusal := _refused(at)) is not None:
         yield refusal, at.state
         return
     noted = _noted(at)
     if noted is None:
         yield Refused("INVALID_INPUT", "CAS-6"), at.state
-    if noted is not None and _may_be_same(at, noted):
+    if at.call.comparison is None or (noted is not None and _may_be_same(at, noted)):
         yield from _apply(at)
     if noted is None or noted.touched or noted.row != at.held:
         yield Status("conflict", _shown(at.held)), _noting(at)
