@@ -23,7 +23,7 @@ from onewinner.contract import ABSENT, Observation
 from onewinner.contract.newer import WRITES
 from onewinner.contract.values import canonical
 from onewinner.history import Fail, Info, Ok, Operation
-from onewinner.history.plain import answer_of, comparison_of
+from onewinner.history.plain import OBSERVES, answer_of, comparison_of
 from onewinner.model import (
     Call,
     Listing,
@@ -120,9 +120,14 @@ class SpaceModel:
         return State()
 
     def observes(self, operation: Operation) -> bool:
-        """Tell whether the operation, with what it answered, changes no row of any namespace."""
+        """Tell whether the operation, with what it answered, changes no row of any namespace.
+
+        What an observation stands for is part of the state, so it is not taken out of its turn.
+        """
         if operation.f in _READS:
             return True
+        if operation.f in OBSERVES:
+            return False
         if not isinstance(operation.outcome, Ok) or operation.f == "clear":
             return False
         result = operation.outcome.result
