@@ -5,14 +5,25 @@ from __future__ import annotations
 import dataclasses
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from onewinner import ABSENT, InvalidInput, LimitExceeded, ManualClock
+from onewinner.adapters.stdio.messages import BATCHED
 from onewinner.adapters.targets import Target
-from onewinner.contract import Change, Compared, Condition, Intent, Observation
+from onewinner.contract import (
+    OPTIONAL_OPERATIONS,
+    Change,
+    Compared,
+    Condition,
+    Intent,
+    Observation,
+)
+from onewinner.contract.clauses import CLAUSES
 from onewinner.contract.newer import arguments, change_of, condition_of, intent_of
+from onewinner.generator import Call as GeneratedCall
 from onewinner.history.plain import answer_of, comparison_of, plain_answer, shown
 from onewinner.model import (
     Call,
@@ -34,8 +45,8 @@ from onewinner.suite.tree import Status as Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 T0 = 1_000_000
 
 
@@ -463,3 +474,38 @@ class TestMutants:
         backend.close()
         assert {r.status for r in found} == {Verdict.PASS}
         assert len(found) >= 29
+
+
+class TestOverStdio:
+    def test_the_adapter_of_the_project_passes_every_case(self, tmp_path: Path) -> None:
+        """Operations, functions by name and comparisons go through the protocol and back."""
+        target = Target(f"exec:{sys.executable} {ROOT / 'adapters' / 'python' / 'adapter.py'}")
+        backend = target.connect(str(tmp_path), ManualClock(T0))
+        assert backend.capabilities.operations >= OPTIONAL_OPERATIONS
+        found = [
+            result
+            for case in CASES.values()
+            if OPTIONAL_OPERATIONS.intersection(CLAUSES[case.clause].needs)
+            if case.missing(backend.capabilities) is None
+            for result in run_case(case, target, backend.capabilities, str(tmp_path))
+        ]
+        backend.close()
+        assert {r.status for r in found} == {Verdict.PASS}
+        assert len(found) >= 24
+
+    def test_a_batch_holds_all_but_comparisons(self, tmp_path: Path) -> None:
+        """What needs no answer of an earlier call can be fired at an instant."""
+        target = Target(f"exec:{sys.executable} {ROOT / 'adapters' / 'python' / 'adapter.py'}")
+        backend: Any = target.connect(str(tmp_path), ManualClock(T0))
+        store = backend.open("p", "n", max_entries=9)
+        calls = [
+            GeneratedCall("update", "p", "n", "k", {"increment": 1}),
+            GeneratedCall("count", "p", "n"),
+            GeneratedCall("lookup_many", "p", "n", None, ["k", "j"]),
+            GeneratedCall("delete_if", "p", "n", "k", {"above": 1}),
+            GeneratedCall("delete_if_equal", "p", "n", "k", 1),
+        ]
+        fired = backend.batch(0, [(store, call) for call in calls])
+        backend.close()
+        assert [each.came_to() for each in fired] == [True, 1, [1, ABSENT], False, True]
+        assert {"observe", "compare_and_apply"}.isdisjoint(BATCHED)
