@@ -71,7 +71,7 @@ NEWER: Final[tuple[Clause, ...]] = (
         "thread",
         "critical",
         "Of N `deleteIfEqual` of one live row that run in parallel on threads, exactly one MUST "
-        "answer `true`, and none MUST remove a row of another value.",
+        "answer `true`, and a row of another value MUST stay.",
         ("delete_if_equal",),
     ),
     Clause(
@@ -79,7 +79,7 @@ NEWER: Final[tuple[Clause, ...]] = (
         "process",
         "critical",
         "Of N `deleteIfEqual` of one live row that run in parallel in several processes, exactly "
-        "one MUST answer `true`, and none MUST remove a row of another value.",
+        "one MUST answer `true`, and a row of another value MUST stay.",
         ("delete_if_equal", "process-scope"),
     ),
     Clause(
@@ -87,7 +87,7 @@ NEWER: Final[tuple[Clause, ...]] = (
         "thread",
         "critical",
         "Of N `deleteIf` of one live row of which their condition holds, in parallel on threads, "
-        "exactly one MUST answer `true`, and none MUST remove a row of which it does not hold.",
+        "exactly one MUST answer `true`, and a row of which it does not hold MUST stay.",
         ("delete_if",),
     ),
     Clause(
@@ -95,7 +95,7 @@ NEWER: Final[tuple[Clause, ...]] = (
         "process",
         "critical",
         "Of N `deleteIf` of one live row of which their condition holds, in several processes, "
-        "exactly one MUST answer `true`, and none MUST remove a row of which it does not hold.",
+        "exactly one MUST answer `true`, and a row of which it does not hold MUST stay.",
         ("delete_if", "process-scope"),
     ),
     Clause(
@@ -112,15 +112,15 @@ NEWER: Final[tuple[Clause, ...]] = (
         "UPD-2",
         "thread",
         "critical",
-        "Of updates of one key that run in parallel on threads none MUST be lost: each function is "
-        "given what the one before it left.",
+        "Updates of one key that run in parallel on threads MUST all count: each function is given "
+        "what the one before it left.",
         ("update",),
     ),
     Clause(
         "UPD-3",
         "process",
         "critical",
-        "Of updates of one key that run in parallel in several processes none MUST be lost.",
+        "Updates of one key that run in parallel in several processes MUST all count.",
         ("update", "process-scope"),
     ),
     Clause(
@@ -154,16 +154,16 @@ NEWER: Final[tuple[Clause, ...]] = (
         "CAS-4",
         "thread",
         "critical",
-        "Of N `compareAndApply` of one observation that change the row, in parallel on threads, at "
-        "most one MUST be `applied`, and one where nobody else writes.",
+        "Of N `compareAndApply` of one observation that change the row, in parallel on threads, "
+        "two MUST NOT be `applied`, and one MUST be where nobody else writes.",
         _COMPARES,
     ),
     Clause(
         "CAS-5",
         "process",
         "critical",
-        "Of N `compareAndApply` of one observation that change the row, in several processes, at "
-        "most one MUST be `applied`, and one where nobody else writes.",
+        "Of N `compareAndApply` of one observation that change the row, in several processes, two "
+        "MUST NOT be `applied`, and one MUST be where nobody else writes.",
         (*_COMPARES, "process-scope"),
     ),
     Clause(
