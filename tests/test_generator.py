@@ -13,7 +13,7 @@ from onewinner.generator import KINDS, Call, Pass, Round, Shape, block, limits, 
 SHAPE = Shape(prefix="t", seed=1, clients=4, operations=OPERATIONS)
 
 # Kinds whose rounds differ in names only.
-ALIKE = {"alone", "first-opens", "snapshots", "many-lookups", "counts", "ages"}
+ALIKE = {"alone", "first-opens", "snapshots", "many-lookups", "counts"}
 
 
 def shaped(**changes: object) -> Shape:

@@ -15,7 +15,7 @@ REJECT: Final = "reject-new"
 _ROUNDS_MOST: Final = 12  # in a block: the search for an order costs more than the calls
 _UPDATES: Final = 3
 _MOVES: Final = 4
-_TOKENS: Final = ("t0", "t1", "t2")
+_TOKENS: Final = ("a", "b", "c")
 _MINE: Final = "mine"
 
 
@@ -155,7 +155,7 @@ def ages(sheet: Sheet, rounds: int) -> Iterator[Round]:
                 tuple(
                     Call(f, *place, f"{client}-{number}", sheet.value(client))
                     for number in range(3)
-                    for f in ("register_if_absent", put)
+                    for f in ("register_if_absent", put)[: sheet.random.choice((1, 1, 2))]
                 )
                 for client in range(sheet.shape.clients)
             ),
