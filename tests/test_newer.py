@@ -62,6 +62,7 @@ class TestFunctions:
         [
             ("equals", 1, 1.0, True),
             ("equals", 1, True, False),
+            ("equals", [1], [1.0], True),
             ("equals", {"b": 1, "a": 2}, {"a": 2, "b": 1}, True),
             ("equals", None, 0, False),
             ("above", 4, 5, True),

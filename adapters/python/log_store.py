@@ -151,10 +151,14 @@ CONDITIONS = {
 
 
 def _text(value: object) -> str:
-    """Answer one text for all spellings of a JSON value."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return json.dumps(value, sort_keys=True)
+    """Answer one text for all spellings of a JSON value: 1.0 is 1."""
+    plain = json.loads(json.dumps(value), parse_float=_shortest)
+    return json.dumps(plain, sort_keys=True)
+
+
+def _shortest(digits: str) -> float:
+    number = float(digits)
+    return int(number) if number.is_integer() else number
 
 
 def _live(row: dict | None, now: int) -> bool:

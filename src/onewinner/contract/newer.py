@@ -9,10 +9,10 @@ member: `{"increment": 1}`.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from onewinner.contract.protocols import ABSENT
+from onewinner.contract.values import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ def _replace(current: Any, value: Any) -> Any:
 
 
 def _equals(current: Any, value: Any) -> bool:
-    return _text(current) == _text(value)
+    return canonical(current) == canonical(value)
 
 
 def _above(current: Any, value: Any) -> bool:
@@ -107,12 +107,6 @@ def _above(current: Any, value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return json.dumps(value, sort_keys=True)
 
 
 _CHANGES: Final[dict[str, Callable[[Any, Any], Any]]] = {
