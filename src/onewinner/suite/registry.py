@@ -42,6 +42,10 @@ class Check:
         if self.kind == "race":
             return race_called(self.name).missing(capabilities)
         if self.kind == "fault":
+            from onewinner.suite.faults import FAULTS
+
+            if FAULTS[self.name].real and capabilities.virtual_clock:
+                return f"{self.name} is for stores that have a clock of their own"
             reasons = [CLAUSES[clause].missing(capabilities) for clause in self.clauses]
             return reasons[0] if all(reasons) else None
         if self.kind == "sweep" and self.level == "process" and capabilities.scope != "process":
