@@ -22,7 +22,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "stop": "{whom} is stopped (SIGSTOP) {where}",
     "continue": "{whom} goes on (SIGCONT)",
     "advance": "{ms} ms pass",
-    "step": "the wall clock is stepped by {ms:+} ms",
+    "step": "the wall clock is stepped by {ms:+,} ms",
     "fill": "{whom} has no room on its disk from here on, {where}: every write to a file fails",
     "hold": "{whom} is held at work, {where}",
     "fail": "a system call of {whom} fails, with nothing done: {where}",
