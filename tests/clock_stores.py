@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -105,3 +106,47 @@ class SleepingStore(SqliteStore):
 
 class SleepingBackend(RealBackend):
     store = SleepingStore
+
+
+class PatientStore(SqliteStore):
+    """Gives each claim a later time than the one before, and waits for it where the clock is set.
+
+    It sleeps as long as the clock is behind: for hours, where it was set back by hours.
+    """
+
+    last_ms = 0
+
+    def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
+        time.sleep(max(self.last_ms - self._clock.now_ms(), 0) / 1_000)
+        self.last_ms = self._clock.now_ms()
+        return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+
+
+class PatientBackend(RealBackend):
+    store = PatientStore
+
+
+class ConnectedBackend(FutureBackend):
+    """A store that holds a socket: what is behind it may have a clock of its own."""
+
+    def __init__(self, location: str, *, clock: Clock) -> None:
+        super().__init__(location, clock=clock)
+        self._socket = socket.socket()
+
+    def close(self) -> None:
+        self._socket.close()
+        super().close()
+
+
+class FewBackend(RealBackend):
+    """Only claims, and has no limits."""
+
+    def __init__(self, location: str, *, clock: Clock) -> None:
+        super().__init__(location, clock=clock)
+        self.capabilities = replace(
+            self.capabilities,
+            operations=frozenset({"register_if_absent"}),
+            eviction=None,
+            plugin_row_cap=None,
+            damage=False,
+        )

@@ -58,7 +58,7 @@ def on_its_own_clock(
             path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     if language == "rust":
         built = str(folder / "adapter")
-        words = ["rustc", "-O", *rustc, "-o", built, str(folder / "adapter.rs")]
+        words = ["rustc", "--edition", "2021", *rustc, "-o", built, str(folder / "adapter.rs")]
         subprocess.run(words, check=True)
         return f"exec:{shlex.quote(built)}"
     program, script = {"python": (sys.executable, "adapter.py"), "node": ("node", "adapter.mjs")}[

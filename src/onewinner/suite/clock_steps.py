@@ -171,7 +171,6 @@ class _Steps:
 
     def _evict(self) -> None:
         """Write into a full namespace after steps back: what is written just then stays."""
-        self._after = "before any step"
         self._step(-self._clock.offset_ms)
         self.place = self._ground.place()
         for key in ("a", "b"):
