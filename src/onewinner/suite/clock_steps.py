@@ -136,6 +136,8 @@ class _Steps:
             self._wins(self._by(key), key, ttl_ms=self._short_ms)
         self._wins(0, "long", ttl_ms=_LONG * self._short_ms)
         self._wins(1, "ever")
+        for who in _WHO:
+            self._held(who, "long", "ever")
 
     def _forth(self) -> int:
         """Set the clock beyond the short lives; answer how many keys were free by that."""
@@ -152,7 +154,7 @@ class _Steps:
         if not any(signs) and not any(map(_lists_what_is_over, listed)):
             raise _Untold(self._unseen())
         if not all(signs):
-            what = f"a row whose time is over {self._after} is there for some"
+            what = f"a row whose time is over {self._after} is not over for everybody"
             self._blame("TTL-8", "", what, _FORTH)
         for who in _WHO:
             self._held(who, *_SHORT)

@@ -70,9 +70,10 @@ def stresses(check: Check) -> bool:
 def under_control(checks: Iterable[Check], *, virtual: bool) -> list[Check]:
     """Answer the checks that need no luck and take more than a moment, the quickest first.
 
-    At files, forks and steps of a clock nobody is held, and calls that are interrupted in `virtual` time wait for
-    nothing: these take a second or less. Kills and a full disk take one to three where time is
-    `virtual`, and end. Sweeps take longer, and then comes what has to wait, or does not end.
+    At files, forks and steps of a clock nobody is held, and calls that are interrupted in `virtual`
+    time wait for nothing: these take about a second. Kills and a full disk take one to three where
+    time is `virtual`, and end. Sweeps take longer, and then comes what has to wait, or does not
+    end.
     """
     from onewinner.suite.faults import FAULTS
 
