@@ -25,6 +25,9 @@ def missing(language: str) -> str | None:
 
 
 # What makes an adapter read its machine's clock: the time of the requests is not taken any more.
+_RUST_NOW: Final = (
+    "std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64"
+)
 _OWN_CLOCK: Final = {
     "python": [
         ('"virtualClock": True', '"virtualClock": False'),
@@ -36,11 +39,7 @@ _OWN_CLOCK: Final = {
     ],
     "rust": [
         ('"virtualClock":true', '"virtualClock":false'),
-        (
-            'number(p, "now").unwrap_or(0), number',
-            "std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap()"
-            ".as_millis() as i64, number",
-        ),
+        ('number(p, "now").unwrap_or(0), number', f"{_RUST_NOW}, number"),
     ],
 }
 

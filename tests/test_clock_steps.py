@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import store_commands
 
+import store_commands
 from onewinner.adapters.targets import Target
 from onewinner.clock import SystemClock, monotonic_ns, sleep, wall_ns
 from onewinner.contract import Capabilities
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from onewinner.suite.tree import CheckResult
 
 HOUR_NS = 3_600_000_000_000
+FORTH = "after the clock was set forth by 3 h"
+BACK = "after the clock was set back by 3 h"
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="n/a: a wall clock is stepped on Linux only"
@@ -107,28 +109,25 @@ class TestWrongStores:
             (
                 "Deadline",
                 "TTL-8",
-                "the key 's0' is held for one process and free for the other after the clock was "
-                "set forth by 3 h",
+                f"the key 's0' is held for one process and free for the other {FORTH}",
                 "p0: register_if_absent('s0', 'value of s0') -> False",
             ),
             (
                 "Future",
                 "TTL-8",
-                "the key 's0' is held, and its claim is not refused after the clock was set back "
-                "by 3 h",
+                f"the key 's0' is held, and its claim is not refused {BACK}",
                 "the wall clock is stepped by -10,800,000 ms",
             ),
             (
                 "Raising",
                 "TTL-8",
-                "the row on 's0' is not read as it was written after the clock was set back by 3 h",
+                f"the row on 's0' is not read as it was written {BACK}",
                 "raised ValueError",
             ),
             (
                 "Oldest",
                 "EVICT-2",
-                "the key 'fresh 00' is held, and its claim is not refused after the clock was set "
-                "back by 3 h",
+                f"the key 'fresh 00' is held, and its claim is not refused {BACK}",
                 "p0: register_if_absent('b', 'value of b') -> True",
             ),
         ],

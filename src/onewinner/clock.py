@@ -18,14 +18,14 @@ import struct
 import threading
 import time
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, SupportsFloat, SupportsIndex, runtime_checkable
 
 FAKETIME_FILE: Final = "FAKETIME_TIMESTAMP_FILE"
 """The variable of the environment that is set in a process whose wall clock the kit steps."""
 
 
-def _sleep(seconds: float, /) -> None:
-    select.select((), (), (), seconds)
+def _sleep(seconds: SupportsFloat | SupportsIndex, /) -> None:
+    select.select((), (), (), float(seconds))
 
 
 if FAKETIME_FILE in os.environ:

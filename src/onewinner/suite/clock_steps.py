@@ -271,7 +271,7 @@ class _Steps:
         ended = self._ground.claimant(who).make(call, fresh=self.place.location)
         made = self._ground.enter(self.place, who, call, ended, "look")
         if isinstance(ended, Died):
-            raise RuntimeError(f"p{who}: {told(made)}, {self._after}: {ended.how}")  # noqa: TRY004 - no type is wrong
+            raise RuntimeError(f"p{who}: {told(made)}, {self._after}: {ended.how}")
         if not before_ns <= ended.invoked_ns <= ended.completed_ns <= monotonic_ns():
             raise _Untold("libfaketime has changed the monotonic clock of the processes too")
         self._tally.count("calls after a step", by=bool(self._steps))
