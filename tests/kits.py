@@ -2,7 +2,7 @@
 
 Run as a program it is a kit that does one thing, says so in a line, and goes on until it is killed:
 
-    python kits.py held|grandchild|command|forked
+    python kits.py held|grandchild|forked
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from onewinner.clock import SystemClock, monotonic_ns, sleep
 from onewinner.generator import Call
 from onewinner.runner import call_in_child
 from onewinner.schedule.claimant import Held
-from onewinner.schedule.command_process import CommandProcess
 from onewinner.schedule.crew import Crew
 from onewinner.suite.scratch import scratch_directory
 
@@ -105,13 +104,6 @@ def grandchild() -> None:
     call_in_child(unruly.leave_a_grandchild, on_message=say, silence_s=1000)
 
 
-def command() -> None:
-    """Run a command that starts another."""
-    process = CommandProcess(["sh", "-c", "sleep 1000 & echo $!; wait"])
-    say(until(process.answer))
-    sleep(WAIT_S)
-
-
 def forked() -> None:
     """Fork a process that goes on and holds every descriptor; name it and a directory."""
     with scratch_directory() as path:
@@ -124,4 +116,4 @@ def forked() -> None:
 
 
 if __name__ == "__main__":
-    {"held": held, "grandchild": grandchild, "command": command, "forked": forked}[sys.argv[1]]()
+    {"held": held, "grandchild": grandchild, "forked": forked}[sys.argv[1]]()
