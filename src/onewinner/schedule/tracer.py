@@ -82,6 +82,8 @@ _live = threading.local()
 def turn_all() -> bool:
     """Look after every process that the calling thread traces; tell whether anything happened."""
     _live.tracers = [tracer for tracer in getattr(_live, "tracers", ()) if tracer.threads]
+    if not _live.tracers or not ptrace.reported():
+        return False
     busy = [tracer.turn() for tracer in _live.tracers]
     return any(busy)
 
