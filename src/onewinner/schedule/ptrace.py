@@ -65,10 +65,6 @@ _TRIAL_S: Final = 10.0
 _INFO_BYTES: Final = 88
 
 
-class PtraceRefused(Exception):  # noqa: N818 - named for what happened
-    """This machine does not let the kit trace a process of its own; the text says why."""
-
-
 class Entry(NamedTuple):
     """A thread is about to enter a system call: its number on this architecture, and arguments.
 

@@ -32,7 +32,7 @@ _WHILE_S = 0.0005
 
 
 class ServedClaimant(PythonClaimant):
-    """A claimant whose calls are served by a copy of the command; see the protocol `Claimant`.
+    """A claimant whose calls are served by a copy of the command.
 
     It can be held once it is traced (`trace`), at boundary `syscall`, and nowhere else.
     """
@@ -54,7 +54,7 @@ class ServedClaimant(PythonClaimant):
     def begin(
         self, call: Call, hold: Hold = None, *, fresh: str | None = None, free: bool = False
     ) -> None:
-        """Start a call; see the protocol. A `free` one comes to no points."""
+        """Start a call; see `PythonClaimant`."""
         self._watched = self.traced and self.boundary in TRACED and not free
         self._released = not self._watched
         self._call, self._hold = call, hold

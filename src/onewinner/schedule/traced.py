@@ -53,7 +53,7 @@ class TracedClaimant(PythonClaimant):
     def begin(
         self, call: Call, hold: Hold = None, *, fresh: str | None = None, free: bool = False
     ) -> None:
-        """Start a call; see the protocol. A `free` one comes to no points."""
+        """Start a call; see `PythonClaimant`."""
         self._watched = self.boundary in TRACED and not free
         if not self._watched:
             super().begin(call, hold, fresh=fresh, free=free)
