@@ -21,7 +21,7 @@ from onewinner.clock import SystemClock, monotonic_ns, sleep
 from onewinner.contract.clauses import CLAUSES
 from onewinner.generator import Call
 from onewinner.history import Info, Ok
-from onewinner.schedule import announcing, ptrace, served, syscalls
+from onewinner.schedule import announcing, outside, ptrace, syscalls
 from onewinner.schedule.claimant import Blocked, Died, Held, Point, Returned
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.ending import end_group
@@ -330,7 +330,7 @@ class TestClaimant:
     def test_a_busy_hang_ends(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         """A call that computes for ever is ended, with the copy that serves it."""
         victim = place.claimant("unruly.c")
-        monkeypatch.setattr(served, "PATIENCE_S", 0.05)
+        monkeypatch.setattr(outside, "PATIENCE_S", 0.05)
         victim.begin(claim("spin"))
         died = settled(victim)
         assert isinstance(died, Died)
@@ -346,10 +346,10 @@ class TestClaimant:
         victim.begin(claim("sleep"))
         assert victim.settle() == Blocked()
         assert victim.settle() == Blocked()
-        monkeypatch.setattr(served, "PATIENCE_S", 0)
+        monkeypatch.setattr(outside, "PATIENCE_S", 0)
         died = victim.settle()
         assert isinstance(died, Died)
-        assert died.how.startswith("its call did not return within ")
+        assert died.how == "its call did not return within 20 s, in pause"
 
     @pytest.mark.parametrize(
         ("key", "how"),
@@ -381,6 +381,24 @@ class TestClaimant:
         told = outcome(victim)
         assert isinstance(told, Info)
         assert "was killed by SIGKILL before it answered" in str(told.reason)
+
+    def test_another_thread_cannot_trace(self, place: Place) -> None:
+        """To the kernel a tracer is a thread; a claimant used in another one says so."""
+        victim = place.claimant("good.c")
+        victim.begin(claim("k"))
+        errors: list[BaseException] = []
+
+        def use() -> None:
+            try:
+                victim.settle()
+            except RuntimeError as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+        assert "did not make it" in str(errors[0])
+        assert outcome(victim) == Ok(True)
 
 
 def _sleeps_in_stop(pid: int) -> bool:
