@@ -47,7 +47,11 @@ _SERVER_ALONE_NS: Final = 2_000_000_000
 
 
 class PythonClaimant:
-    """One claimant of a crew; see the protocol `Claimant`."""
+    """One claimant of a crew: a client whose calls can be held at points, and go on later.
+
+    One call at a time: `begin`, then `settle` and `resume` by turns until `settle` answers Returned
+    or Died. `boundary` says what its points are.
+    """
 
     def __init__(self, crew: Crew, number: int, child: Child, place: int) -> None:
         self.boundary: Boundary = "line"
@@ -73,7 +77,10 @@ class PythonClaimant:
     def begin(
         self, call: Call, hold: Hold = None, *, fresh: str | None = None, free: bool = False
     ) -> None:
-        """Start a call, with `fresh` at that location; a `free` one comes to no points."""
+        """Start a call that is held at its `hold`-th point, at that named point, or nowhere.
+
+        With `fresh` it is made at that location; a `free` one comes to no points.
+        """
         self._released = free
         self._tell(resident.Do(call, hold, None if free else self.boundary, fresh))
 
@@ -108,7 +115,10 @@ class PythonClaimant:
         return made if isinstance(made, Died) else tuple(_returned(done) for done in made.done)
 
     def resume(self, hold: Hold = None) -> None:
-        """Let a held call go on."""
+        """Let a held call go on to its next hold, or to its end.
+
+        Numbers count from the beginning of the call.
+        """
         self._crew.held.discard(self._number)
         self._tell(resident.Go(hold))
 
@@ -117,7 +127,10 @@ class PythonClaimant:
         self._child.tell((self._place, order))
 
     def settle(self) -> Settled:
-        """Wait until the call is held, has returned, or sleeps; see the protocol."""
+        """Wait until the call is held, has returned, sleeps, or its client is gone.
+
+        A watchdog bounds the wait: a client that hangs is killed, and answered as Died.
+        """
         message = self._message()
         if isinstance(message, resident.Holding):
             self._crew.held.add(self._number)
