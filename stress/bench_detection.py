@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from onewinner.adapters.targets import Target
 from onewinner.contract.clauses import CLAUSES
 from onewinner.mutants import MUTANTS
-from onewinner.schedule.scenarios import Scenario, scenarios
+from onewinner.schedule.scenarios import scenarios
 from onewinner.suite.again import replayed
 from onewinner.suite.engine import probe
 from onewinner.suite.held import Bad, bad_of
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from onewinner.contract import Capabilities
     from onewinner.schedule.crew import Crew
     from onewinner.schedule.gate import Boundary
+    from onewinner.schedule.scenario import Scenario
     from onewinner.schedule.sweep import Stage
 
 CORES = len(os.sched_getaffinity(0))

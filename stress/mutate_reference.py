@@ -41,8 +41,8 @@ SMOKE: Final = (
     "stores/sqlite.py SqliteStore.COUNT: sum( -> max(",
     "stores/sqlite.py SqliteStore._insert: return True -> return None",
     "stores/sqlite.py SqliteStore.clear: run(self.CLEAR) -> (dropped)",
-    "model/step.py _Moment.expires_at: self.now + ttl -> self.now - ttl",
-    "model/step.py _Moment.key: if self.rules.validates -> if not",
+    "model/moment.py Moment.expires_at: self.now + ttl -> self.now - ttl",
+    "model/moment.py Moment.key: if self.rules.validates -> if not",
 )
 """Mutations of each kind that cases see, for CI: the harness works, and sees what is there."""
 

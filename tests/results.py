@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from onewinner.contract import WHOLE as EVERYTHING
 from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES, by_level
 from onewinner.suite.tree import CheckResult, ClauseResult, RunResult, Status, Violation
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from onewinner.contract.clauses import Level
 
-WHOLE = Capabilities(virtual_clock=True)  # declares all that any clause needs
+WHOLE = dataclasses.replace(EVERYTHING, virtual_clock=True)  # declares all that any clause needs
 SCRIPT = (
     "from onewinner.stores.memory import connect\n"
     "\n"

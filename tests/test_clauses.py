@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from onewinner.contract import OPERATIONS, PROFILES, Capabilities, Profile
+from onewinner.contract import (
+    OPERATIONS,
+    OPTIONAL_OPERATIONS,
+    PROFILES,
+    WHOLE,
+    Capabilities,
+    Profile,
+)
 from onewinner.contract.clauses import CLAUSES, FAMILIES, LEVELS, Clause, by_level, select
 from onewinner.contract.document import (
     FAMILY_WORDS,
@@ -24,6 +31,7 @@ from onewinner.contract.document import (
     sentences,
 )
 
+EVERYTHING = dataclasses.replace(WHOLE, virtual_clock=True, private_files=True, damage=True)
 ROOT = Path(__file__).parents[1]
 CONTRACT = ROOT / "specs" / "contract.md"
 RELEASES = sorted((ROOT / "specs" / "requirements").glob("*.toml"))
@@ -37,7 +45,7 @@ class TestRegistry:
         assert clause.family in FAMILIES
         assert clause.level in LEVELS
         assert clause.severity in SEVERITY_WORDS
-        assert set(clause.needs) <= OPERATIONS | NEED_WORDS.keys()
+        assert set(clause.needs) <= OPERATIONS | OPTIONAL_OPERATIONS | NEED_WORDS.keys()
         assert clause.sentence.endswith(".")
         assert not clause.note or clause.note.endswith(".")
 
@@ -53,12 +61,19 @@ class TestRegistry:
 
 
 class TestNeeds:
-    @pytest.mark.parametrize("need", sorted(OPERATIONS))
+    @pytest.mark.parametrize("need", sorted(OPERATIONS | OPTIONAL_OPERATIONS))
     def test_an_operation_that_is_not_declared_is_named(self, need: str) -> None:
         """A clause that needs an operation applies iff the operation is declared."""
         clause = Clause("X-1", "thread", "minor", "A sentence.", (need,))
-        assert clause.missing(Capabilities()) is None
-        assert clause.missing(Capabilities().without(need)) == (f"operation {need} is not declared")
+        assert clause.missing(WHOLE) is None
+        assert clause.missing(WHOLE.without(need)) == (f"operation {need} is not declared")
+
+    @pytest.mark.parametrize("need", sorted(OPTIONAL_OPERATIONS))
+    def test_a_newer_operation_is_promised_by_name_only(self, need: str) -> None:
+        """What came later is no part of `Capabilities()`: a store of before goes on to conform."""
+        clause = Clause("X-1", "thread", "minor", "A sentence.", (need,))
+        assert clause.missing(Capabilities()) == f"operation {need} is not declared"
+        assert clause.missing(Capabilities().having(need)) is None
 
     @pytest.mark.parametrize(
         ("need", "lacking"),
@@ -72,6 +87,9 @@ class TestNeeds:
             ("input-rules", Capabilities(validates_input=False)),
             ("private-files", Capabilities(private_files=False)),
             ("damage", Capabilities(damage=False)),
+            ("overflow-option", Capabilities()),
+            ("overflow-option", Capabilities(overflow_option=True, eviction=None)),
+            ("strict-ages", Capabilities()),
         ],
     )
     def test_a_capability_that_is_not_declared_is_named(
@@ -79,18 +97,21 @@ class TestNeeds:
     ) -> None:
         """A clause that needs a capability applies iff the capability is declared."""
         clause = Clause("X-1", "thread", "minor", "A sentence.", (need,))
-        everything = Capabilities(virtual_clock=True, private_files=True, damage=True)
-        assert clause.missing(everything) is None
+        assert clause.missing(EVERYTHING) is None
         assert clause.missing(lacking) == f"{need} is not declared"
 
     def test_the_whole_contract_applies_to_a_store_that_promises_it(self) -> None:
         """`Capabilities()` promises all but what is the kit's, and another profile's policy."""
-        everything = Capabilities(virtual_clock=True, private_files=True, damage=True)
-        assert [c.id for c in CLAUSES.values() if c.missing(everything)] == ["EVICT-8"]
+        assert [c.id for c in CLAUSES.values() if c.missing(EVERYTHING)] == ["EVICT-8"]
         lacking = {c.missing(Capabilities()) for c in CLAUSES.values()}
+        needs = ("virtual-clock", "reject-new", "private-files", "damage")
+        newer = ("overflow-option", "strict-ages")
         assert lacking - {None} == {
-            f"{need} is not declared"
-            for need in ("virtual-clock", "reject-new", "private-files", "damage")
+            *(f"{need} is not declared" for need in (*needs, *newer)),
+            *(
+                f"operation {f} is not declared"
+                for f in OPTIONAL_OPERATIONS - {"compare_and_apply"}
+            ),
         }
 
     def test_the_first_missing_need_is_told(self) -> None:
@@ -180,7 +201,7 @@ class TestDocument:
         assert list(FAMILY_WORDS) == list(FAMILIES)
         assert {*PROFILE_WORDS, "name"} == {f.name for f in dataclasses.fields(Profile)}
         needed = {need for clause in CLAUSES.values() for need in clause.needs}
-        assert needed - OPERATIONS == NEED_WORDS.keys()
+        assert needed - OPERATIONS - OPTIONAL_OPERATIONS == NEED_WORDS.keys()
 
     def test_prose_has_one_sentence_a_line(self) -> None:
         """Outside tables and code no line holds two sentences."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.report import console, verdict
 from onewinner.report.terminal import Terminal
@@ -76,6 +77,15 @@ def test_what_does_not_apply_takes_a_line_for_each_capability() -> None:
     """Clauses that are n/a are grouped by what is not declared."""
     shown = console.render(run(capabilities=replace(WHOLE, plugin_row_cap=None)))
     assert "\nn/a  row-cap is not declared: CAP-1 CAP-2 CAP-3 CAP-4 CAP-5\n" in shown
+
+
+def test_what_is_optional_takes_one_line() -> None:
+    """What need not be declared is told together, and makes no store partial."""
+    result = run(capabilities=Capabilities(virtual_clock=True))
+    shown = console.render(result)
+    (told,) = [line for line in shown.splitlines() if line.startswith("n/a")]
+    assert told.startswith("n/a  optional and not declared (count, lookup_many, strict-ages, ")
+    assert "partial" not in verdict.line(result)
 
 
 @pytest.mark.parametrize("status", [Status.UNTESTED, Status.ERROR])

@@ -15,7 +15,8 @@ from onewinner.generator import Call
 from onewinner.schedule import crew as crews
 from onewinner.schedule.claimant import Point, Returned
 from onewinner.schedule.play import Segment
-from onewinner.schedule.scenarios import Scenario, scenarios
+from onewinner.schedule.scenario import Scenario
+from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import shapes, spread, telling
 from onewinner.suite.engine import probe
 from onewinner.suite.orders import Judge

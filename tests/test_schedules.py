@@ -10,7 +10,7 @@ import pytest
 import racy_stores
 import scheduled_stores
 from onewinner.adapters.targets import Target
-from onewinner.contract import Capabilities
+from onewinner.contract import WHOLE, Capabilities
 from onewinner.report.text import evidence_line
 from onewinner.schedule.scenarios import scenarios
 from onewinner.suite import schedules
@@ -35,6 +35,15 @@ SCENARIOS = {
     *("full namespace", "full namespace, one key", "full namespace, three claims"),
     *("full namespace against delete", "full namespace against register"),
 }
+NEWER = {
+    *("two updates", "two updates of no row", "update against delete", "update against claim"),
+    *("update against register", "two of delete_if_equal", "delete_if_equal against register"),
+    *("two of delete_if", "delete_if against register", "two comparisons"),
+    *("two comparisons of no row", "two that delete if observed", "comparison against claim"),
+    *("set if observed against register", "delete if observed against register"),
+    *("many looked up while rows change", "rows counted while rows change", "one place left"),
+    *("one place left, for a register", "no place left, against delete", "two rows at once"),
+}
 
 
 def run(
@@ -58,6 +67,7 @@ class TestScenarios:
     def test_those_of_a_whole_store(self) -> None:
         """A store of the whole contract is swept over every scenario."""
         assert {each.name for each in scenarios(Capabilities())} == SCENARIOS
+        assert {each.name for each in scenarios(WHOLE)} == SCENARIOS | NEWER
         sheet = dataclasses.replace(Capabilities(), virtual_clock=True)
         assert {each.name for each in scenarios(sheet)} == SCENARIOS
 

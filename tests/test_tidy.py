@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import tidy
-from onewinner.contract import OPERATIONS, Capabilities
+from onewinner.contract import OPERATIONS, OPTIONAL_OPERATIONS, Capabilities
+from onewinner.contract import WHOLE as ALL
 from onewinner.contract.clauses import CLAUSES, FAMILIES, by_level
 from tidy import ROOT, SOURCE, SOURCE_RULES, Module, Rule
 
@@ -33,8 +34,17 @@ BARE = Capabilities(
     plugin_row_cap=None,
     validates_input=False,
 )
+NEWER = dataclasses.replace(ALL, virtual_clock=True)
 OFFERS = {
     "whole": WHOLE,
+    "all that is newer": NEWER,
+    "all that is newer, no virtual clock": ALL,
+    "all that is newer, threads only": dataclasses.replace(NEWER, scope="thread", durable=False),
+    **{
+        f"newer without {f}": NEWER.without(f)
+        for f in sorted(OPTIONAL_OPERATIONS | OPERATIONS - BARE.operations)
+    },
+    **{f"bare with newer {f}": BARE.having(f) for f in sorted(OPTIONAL_OPERATIONS)},
     "bare": BARE,
     "no virtual clock": Capabilities(),
     "threads only": dataclasses.replace(WHOLE, scope="thread", durable=False),

@@ -16,23 +16,46 @@ CAPABILITIES = {
     "virtualClock": True,
     "ttlUnitMs": 1,
     "operations": [
-        *("register", "registerIfAbsent", "lookup", "consume", "delete", "entries", "clear")
+        *("register", "registerIfAbsent", "lookup", "consume", "delete", "entries", "clear"),
+        *("count", "lookupMany", "deleteIfEqual", "deleteIf", "update"),
+        *("observe", "compareAndApply"),
     ],
     "batch": True,
 }
+GIVEN = dict.fromkeys(("keys", "expected", "condition", "change"), "value")
 KINDS = {"racy": RacyStore, "late": LateStore, "halves": HalvesStore}
 KIND = KINDS[sys.argv[1]] if sys.argv[1:] else LogStore
 locations, stores, opened = {}, {}, {}
 
 
+def sought(row):
+    """Answer a row as the protocol has it, None where there is none."""
+    return {"found": row is not None, "value": row and row["value"]}
+
+
+def observed(row, p):
+    """Answer a row with what tells it from any other."""
+    return {**sought(row), "comparison": stores[p["handle"]].comparison(row, p["key"])}
+
+
 def operation(method, p):
     """Make one operation of the contract and answer its result."""
-    names = {"key": "key", "value": "value", "ttlMs": "ttl"}
+    names = {"key": "key", "value": "value", "ttlMs": "ttl", **GIVEN}
     words = {ours: p[theirs] for theirs, ours in names.items() if theirs in p}
+    if method == "compareAndApply":
+        words["value"] = [p["comparison"], p["action"], p.get("value")]
     found = stores[p["handle"]].call(method, p["now"], **words)
     if method in {"lookup", "consume"}:
-        return {"found": found is not None, "value": found and found["value"]}
-    return found is not None if method == "delete" else found
+        return sought(found)
+    if method == "lookupMany":
+        return [sought(each) for each in found]
+    if method == "observe":
+        return observed(found, p)
+    if method == "compareAndApply" and not isinstance(found, str):
+        return {"status": "conflict", "current": observed(found["row"], p)}
+    if method == "compareAndApply":
+        return {"status": found}
+    return found is not None if method.startswith("delete") else found
 
 
 def batch(p):

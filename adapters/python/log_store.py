@@ -18,6 +18,7 @@ class LogStore:
 
     def __init__(self, location: str, plugin: str, namespace: str, ttl_ms: int | None) -> None:
         name = sha256(json.dumps([plugin, namespace]).encode()).hexdigest()
+        self._name = name
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         self._file = os.open(Path(location) / f"{name}.log", flags, 0o600)
         self._ttl_ms = ttl_ms
@@ -59,23 +60,105 @@ class LogStore:
     def _apply(self, record: dict):
         do, key, now = record["do"], record["key"], record["now"]
         row = self._rows.get(key)
-        live = row is not None and (row["expiresAt"] is None or row["expiresAt"] > now)
+        live = _live(row, now)
         if do == "register" or (do == "registerIfAbsent" and not live):
-            new = {"key": key, "value": record["value"], "createdAt": now}
-            self._rows[key] = new | {"expiresAt": record["ends"]}
-            return True
+            return self._put(record, record["value"])
         if do == "registerIfAbsent":
             return False
         if do in {"lookup", "consume", "delete"}:
             if do != "lookup":
                 self._rows.pop(key, None)
             return row if live else None
+        if do in {"deleteIfEqual", "deleteIf"}:
+            return self._delete_where(row if live else None, do, record["value"])
+        if do == "update":
+            return self._update(row["value"] if live else None, live, record)
+        if do == "observe":
+            return row if live else None
+        if do == "compareAndApply":
+            return self._compare(row if live else None, record)
+        if do == "lookupMany":
+            held = (self._rows.get(each) for each in record["value"])
+            return [each if _live(each, now) else None for each in held]
         if do == "clear":
             self._rows.clear()
-        rows = [
-            row for row in self._rows.values() if row["expiresAt"] is None or row["expiresAt"] > now
-        ]
+        rows = [row for row in self._rows.values() if _live(row, now)]
+        if do == "count":
+            return len(rows)
         return sorted(rows, key=lambda row: (row["createdAt"], row["key"]))
+
+    def comparison(self, row: dict | None, key: str) -> str:
+        """Answer a text that stands for a row as it is: where it is, and which call wrote it."""
+        return json.dumps([self._name, key, row and row["by"]])
+
+    def _put(self, record: dict, value: object) -> bool:
+        new = {"key": record["key"], "value": value, "createdAt": record["now"]}
+        self._rows[record["key"]] = new | {"expiresAt": record["ends"], "by": record["by"]}
+        return True
+
+    def _delete_where(self, row: dict | None, do: str, asked):
+        condition = {"name": "equals", "argument": asked} if do == "deleteIfEqual" else asked
+        if row is None or not CONDITIONS[condition["name"]](row["value"], condition["argument"]):
+            return None
+        return self._rows.pop(row["key"])
+
+    def _update(self, value: object, live: bool, record: dict) -> bool:
+        change = record["value"]
+        made = CHANGES[change["name"]](value, live, change["argument"])
+        return made is not LEAVE and self._put(record, made)
+
+    def _compare(self, row: dict | None, record: dict):
+        comparison, action, value = record["value"]
+        if comparison != self.comparison(row, record["key"]):
+            return {"row": row}
+        if action == "set":
+            self._put(record, value)
+        elif action == "keep" or row is None:
+            return "unchanged"
+        else:
+            del self._rows[record["key"]]
+        return "applied"
+
+
+LEAVE = object()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _increment(value, live: bool, by):
+    if not live:
+        return by
+    return value + by if _is_number(value) else LEAVE
+
+
+def _append(value, live: bool, item):
+    if not live:
+        return [item]
+    return [*value, item] if isinstance(value, list) else LEAVE
+
+
+CHANGES = {
+    "increment": _increment,
+    "append": _append,
+    "replace": lambda _, live, value: value if live else LEAVE,
+}
+CONDITIONS = {
+    "equals": lambda value, wanted: _text(value) == _text(wanted),
+    "above": lambda value, n: _is_number(value) and _is_number(n) and value > n,
+}
+
+
+def _text(value: object) -> str:
+    """Answer one text for all spellings of a JSON value."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)
+
+
+def _live(row: dict | None, now: int) -> bool:
+    return row is not None and (row["expiresAt"] is None or row["expiresAt"] > now)
 
 
 class LateStore(LogStore):

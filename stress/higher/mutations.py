@@ -28,7 +28,7 @@ FILES: Final[dict[str, tuple[str, ...]]] = {
         "stores/input.py",
         "stores/locations.py",
     ),
-    "model": ("model/step.py", "model/state.py", "model/refusals.py"),
+    "model": ("model/step.py", "model/moment.py", "model/state.py", "model/refusals.py"),
 }
 """What is mutated, by the part that it belongs to. `model/describe.py` is words alone."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 JUDGE: Final = Path(__file__).with_name("judge.py")
 TESTS: Final = PACKAGE.parents[1] / "tests"
-MODEL_TESTS: Final = ("test_model.py", "test_space_models.py")
+MODEL_TESTS: Final = ("test_model.py", "test_newer_model.py", "test_space_models.py")
 CORRECT: Final = ("memory", "sqlite")
 PATIENCE_S: Final = 120.0
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from onewinner.contract import Backend, Connect
 
 BUILT_IN: Final[dict[str, str]] = {
-    "memory": "onewinner.stores.memory:connect",
-    "sqlite": "onewinner.stores.sqlite:connect",
+    "memory": "onewinner.stores.newer_memory:connect",
+    "sqlite": "onewinner.stores.newer_sqlite:connect",
     "cachelib-file": "onewinner.adapters.cachelib:connect_file",
     "cachelib-redis": "onewinner.adapters.cachelib:connect_redis",
     "cachelib-simple": "onewinner.adapters.cachelib:connect_simple",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from onewinner.checker.invariants import Broken
 from onewinner.checker.linearizable import check
@@ -18,6 +18,7 @@ from onewinner.checker.shrink import counterexample
 from onewinner.checker.verdict import Budgets
 from onewinner.contract import ABSENT
 from onewinner.history import Fail, Info, Ok
+from onewinner.history.plain import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -200,10 +201,7 @@ def _told(operation: Operation) -> str:
         case Ok(result) if operation.f == "entries":
             return f"{call} listed {', '.join(repr(row.key) for row in result) or 'nothing'}"
         case Ok(result):
-            return f"{call} answered {'absent' if result is ABSENT else _short(result)}"
+            told = "absent" if result is ABSENT else shown(operation.f, result)
+            return f"{call} answered {told:.80}"
         case _:
             return f"{call} was refused"
-
-
-def _short(result: Any) -> str:
-    return f"{result!r:.80}"

@@ -19,16 +19,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from onewinner.contract import ABSENT
+from onewinner.contract import ABSENT, Observation
+from onewinner.contract.newer import WRITES
 from onewinner.contract.values import canonical
 from onewinner.history import Fail, Info, Ok, Operation
-from onewinner.model import Call, Listing, Refused, Rules, Space, State, Value, outcomes
+from onewinner.history.plain import OBSERVES, answer_of, comparison_of
+from onewinner.model import (
+    Call,
+    Listing,
+    Many,
+    Refused,
+    Rules,
+    Size,
+    Space,
+    State,
+    Status,
+    Value,
+    outcomes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from onewinner.contract import Absent
-    from onewinner.model import Answer, Row
+    from onewinner.model import Answer, Noted, Row
 
     Where: TypeAlias = "tuple[str, str | None]"
 
@@ -36,10 +50,10 @@ SLACK_MS: Final = 6
 """Real rows written further apart than this cannot tie: a unit of 1 ms, and a clock off by 5 ms."""
 
 _INSTANT: Final = 1 << 20
-_WRITES: Final = frozenset({"register", "register_if_absent"})
-_READS: Final = frozenset({"lookup", "entries"})
-_ADDRESSED: Final = frozenset({*_WRITES, "lookup", "consume", "delete"})
-_KNOWN: Final = frozenset({*_ADDRESSED, "entries", "clear"})
+_READS: Final = frozenset({"lookup", "entries", "count", "lookup_many"})
+_DELETES: Final = frozenset({"delete", "delete_if_equal", "delete_if"})
+_ADDRESSED: Final = frozenset({*WRITES, *_DELETES, "lookup", "consume", "observe"})
+_KNOWN: Final = frozenset({*_ADDRESSED, *_READS, "clear"})
 _REFUSED: Final = "LIMIT_EXCEEDED"
 
 
@@ -70,6 +84,8 @@ class SpaceModel:
     operation's `extra`). Else the store's clock is real and never goes back; writes that were
     certainly more than `slack_ms` apart cannot tie, others may.
 
+    With an `overflow_policy` all namespaces are opened with it.
+
     Without `ages` the times in listings are not looked at, only which rows there are.
 
     An operation's `value` holds `plugin`, `namespace`, `key` and `value`. Only a `Fail` with the
@@ -82,6 +98,7 @@ class SpaceModel:
     virtual: bool = True
     slack_ms: int = SLACK_MS
     ages: bool = True
+    overflow_policy: str | None = None
 
     def partition(self, history: Sequence[Operation]) -> dict[Where, list[Operation]]:
         """Split by plugin where its cap can be reached, else by namespace too.
@@ -103,9 +120,14 @@ class SpaceModel:
         return State()
 
     def observes(self, operation: Operation) -> bool:
-        """Tell whether the operation, with what it answered, changes no row of any namespace."""
+        """Tell whether the operation, with what it answered, changes no row of any namespace.
+
+        What an observation stands for is part of the state, so it is not taken out of its turn.
+        """
         if operation.f in _READS:
             return True
+        if operation.f in OBSERVES:
+            return False
         if not isinstance(operation.outcome, Ok) or operation.f == "clear":
             return False
         result = operation.outcome.result
@@ -137,12 +159,18 @@ class SpaceModel:
         if state.space(call.plugin, call.namespace) is not None:
             return state
         size = self.size(call.namespace)
-        opening = Call(f="open", plugin=call.plugin, namespace=call.namespace, max_entries=size)
+        opening = Call(
+            f="open",
+            plugin=call.plugin,
+            namespace=call.namespace,
+            max_entries=size,
+            overflow_policy=self.overflow_policy,
+        )
         return outcomes(self.rules, state, opening, 0)[0][1]
 
     def _times(self, state: State, f: str, timed: Timed) -> Iterator[int]:
         """Yield what the clock may have said: never less than when the newest row was written."""
-        if f not in _WRITES:
+        if f not in WRITES:
             yield 0  # nothing expires, so it makes no difference
             return
         newest = max((row.created_at for s in state.spaces for row in s.rows), default=-1)
@@ -158,10 +186,14 @@ class SpaceModel:
     def _settled(self, state: State) -> State:
         """Answer the state without what makes no difference later, so that equal ones are equal."""
         spaces = tuple(space for space in state.spaces if space.rows)
+        noted = state.noted
         if not self.virtual:
-            ranks = _ranks({row.created_at for space in spaces for row in space.rows})
+            observed = [each.row for each in noted if each.row is not None]
+            rows = itertools.chain(observed, *(space.rows for space in spaces))
+            ranks = _ranks({row.created_at for row in rows})
             spaces = tuple(_ranked(space, ranks) for space in spaces)
-        return State(spaces)
+            noted = tuple(_noted(each, ranks) for each in noted)
+        return State(spaces, noted=noted)
 
     def _agrees(self, operation: Operation, answer: Answer) -> bool:
         """Tell whether the operation may have answered what the model answers."""
@@ -193,7 +225,7 @@ class SpaceModel:
         cap = self.rules.limits.plugin_row_cap
         written: dict[str, set[tuple[str, str]]] = defaultdict(set)
         for operation in operations:
-            if operation.f in _WRITES:
+            if operation.f in WRITES:
                 value = operation.value
                 written[value["plugin"]].add((value["namespace"], value["key"]))
         return {plugin for plugin, rows in written.items() if cap is not None and len(rows) > cap}
@@ -226,14 +258,17 @@ class SpaceModel:
 def _worded(operation: Operation, first: int, last: int) -> Operation:
     """Answer the operation as the model knows it."""
     value = operation.value
+    result = operation.outcome.result if isinstance(operation.outcome, Ok) else None
     call = Call(
         f=operation.f,
         plugin=value["plugin"],
         namespace=value["namespace"],
         key=value["key"] if operation.f in _ADDRESSED else None,
-        value=value["value"] if operation.f in _WRITES else None,
+        value=value["value"],
+        comparison=comparison_of(result),
+        noted=_comparison(answer_of(operation.f, result)),
     )
-    if operation.f not in _WRITES:
+    if operation.f not in WRITES:
         first = last = 0
     return dataclasses.replace(
         operation, value=Timed(call, first, last), outcome=_outcome(operation)
@@ -250,7 +285,13 @@ def _outcome(operation: Operation) -> Ok | Fail | Info:
             return other
 
 
-def _result(f: str, result: Any) -> Absent | Value | tuple[Seen, ...] | bool | None:
+def _comparison(answer: Any) -> str | None:
+    """Answer the comparison that an observation holds, or the one after a conflict."""
+    observation = getattr(answer, "current", answer)
+    return observation.comparison if isinstance(observation, Observation) else None
+
+
+def _result(f: str, result: Any) -> Answer | tuple[Seen, ...]:
     """Answer a result in a form that can be compared with the model's answers.
 
     A listing is put into the contract's order; whether it was in that order is judged elsewhere.
@@ -259,8 +300,23 @@ def _result(f: str, result: Any) -> Absent | Value | tuple[Seen, ...] | bool | N
         rows = sorted(result, key=lambda row: (row.created_at, row.key))
         return tuple(Seen(row.key, canonical(row.value), row.created_at) for row in rows)
     if f in {"lookup", "consume"}:
-        return ABSENT if result is ABSENT else Value(canonical(result))
-    return bool(result) if f in {"register_if_absent", "delete"} else None
+        return _sought(result)
+    answer = answer_of(f, result)
+    match f:
+        case "count":
+            return Size(answer)
+        case "lookup_many":
+            return Many(tuple(map(_sought, answer)))
+        case "observe":
+            return _sought(answer.value)
+        case "compare_and_apply":
+            current = None if answer.current is None else _sought(answer.current.value)
+            return Status(answer.status, current)
+    return None if f in {"register", "clear"} else bool(result)
+
+
+def _sought(value: Any) -> Absent | Value:
+    return ABSENT if value is ABSENT else Value(canonical(value))
 
 
 def _aged(times: Iterable[tuple[int, int]], *, exact: bool) -> bool:
@@ -297,3 +353,10 @@ def _ranked(space: Space, ranks: Mapping[int, int]) -> Space:
         for row in space.rows
     )
     return dataclasses.replace(space, rows=rows)
+
+
+def _noted(noted: Noted, ranks: Mapping[int, int]) -> Noted:
+    if noted.row is None:
+        return noted
+    row = dataclasses.replace(noted.row, created_at=ranks[noted.row.created_at])
+    return dataclasses.replace(noted, row=row)

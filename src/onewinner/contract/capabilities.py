@@ -22,6 +22,20 @@ OPERATIONS: Final = frozenset(
         "sweep_expired",
     }
 )
+"""The operations that `Capabilities()` promises."""
+
+OPTIONAL_OPERATIONS: Final = frozenset(
+    {
+        "count",
+        "lookup_many",
+        "delete_if_equal",
+        "delete_if",
+        "update",
+        "observe",
+        "compare_and_apply",
+    }
+)
+"""The newer operations; a store declares those that it has (`Capabilities.having`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +69,16 @@ PROFILES: Final = {profile.name: profile for profile in (BASE, NEWER)}
 class Capabilities:
     """What a store offers. `Capabilities()` promises the whole contract; turn off what it lacks.
 
+    What is optional in the contract is off: the newer operations, `overflow_option`, `strict_ages`.
+
     Attributes:
         scope: `process` where parallel processes may share a location, `thread` where the data
             lives in one process.
         durable: rows survive closing the last handle (DUR-1).
         virtual_clock: the store takes "now" from the clock it was connected with, and from
             nowhere else; the kit then tests every TTL exactly and without waiting.
-        operations: the operations the store has, by their contract names (`OPERATIONS`).
+        operations: the operations the store has, by their contract names (`OPERATIONS` and
+            `OPTIONAL_OPERATIONS`).
         ttl_unit_ms: the resolution of a TTL in milliseconds; None where there is no TTL.
         eviction: `oldest` where `max_entries` is enforced by evicting the oldest row; None where
             the store ignores `max_entries`.
@@ -73,6 +90,9 @@ class Capabilities:
         private_files: what the store makes below its location is for its owner alone (DUR-9).
         damage: the backend has a method `damage(plugin_id, namespace, key)`, by which the kit makes
             the stored value of a row unreadable (ERR-7).
+        overflow_option: `open` takes `overflow_policy="reject-new"` for a namespace that refuses
+            new keys where it is full (EVICT-9).
+        strict_ages: no two rows of a namespace have the same `createdAt` (READ-11).
     """
 
     scope: Literal["process", "thread"] = "process"
@@ -87,13 +107,16 @@ class Capabilities:
     validates_input: bool = True
     private_files: bool = False
     damage: bool = False
+    overflow_option: bool = False
+    strict_ages: bool = False
 
     def __post_init__(self) -> None:
-        unknown = frozenset(self.operations) - OPERATIONS
+        known = OPERATIONS | OPTIONAL_OPERATIONS
+        unknown = frozenset(self.operations) - known
         if unknown:
             raise ValueError(
                 f"Capabilities(operations=...) names {sorted(unknown)}, which the contract does "
-                f"not know; choose from {sorted(OPERATIONS)}"
+                f"not know; choose from {sorted(known)}"
             )
         if self.scope not in ("process", "thread"):
             raise ValueError(f"Capabilities(scope={self.scope!r}): use 'process' or 'thread'")
@@ -111,3 +134,11 @@ class Capabilities:
     def without(self, *operations: str) -> Capabilities:
         """Answer the same capabilities less some operations."""
         return dataclasses.replace(self, operations=self.operations - set(operations))
+
+    def having(self, *operations: str) -> Capabilities:
+        """Answer the same capabilities with some operations more."""
+        return dataclasses.replace(self, operations=self.operations | set(operations))
+
+
+WHOLE: Final = Capabilities(overflow_option=True, strict_ages=True).having(*OPTIONAL_OPERATIONS)
+"""All that a store can declare, but for what the kit must provide."""

@@ -18,9 +18,9 @@ class Clause:
 
     `needs` are tokens that `missing` understands: an operation's name, or `ttl`, `eviction`,
     `reject-new`, `row-cap`, `process-scope`, `durable`, `virtual-clock`, `input-rules`,
-    `private-files`, `damage`. `note` settles what the sentence leaves open. Severity `critical`:
-    two holders, or a lost or foreign row; `major`: a wrong answer or a broken limit; `minor`: a
-    hazard that needs bad luck in timing to hurt.
+    `private-files`, `damage`, `overflow-option`, `strict-ages`. `note` settles what the sentence
+    leaves open. Severity `critical`: two holders, or a lost or foreign row; `major`: a wrong answer
+    or a broken limit; `minor`: a hazard that needs bad luck in timing to hurt.
     """
 
     id: str
@@ -66,6 +66,8 @@ def missing_need(need: str, capabilities: Capabilities) -> str | None:
         "input-rules": capabilities.validates_input,
         "private-files": capabilities.private_files,
         "damage": capabilities.damage,
+        "overflow-option": capabilities.overflow_option and capabilities.eviction is not None,
+        "strict-ages": capabilities.strict_ages,
     }
     if need in declared:
         return None if declared[need] else f"{need} is not declared"

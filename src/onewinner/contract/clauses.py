@@ -11,6 +11,7 @@ from typing import Final
 from onewinner.contract.clause import Clause, Level, Severity, missing_need
 from onewinner.contract.clauses_of_faults import FAULTS
 from onewinner.contract.clauses_of_limits import LIMITS
+from onewinner.contract.clauses_of_newer import NEWER
 from onewinner.contract.clauses_of_operations import OPERATIONS
 
 __all__ = (
@@ -32,6 +33,8 @@ FAMILIES: Final[dict[str, str]] = {
     "REG": "Upserts: `register`",
     "READ": "Readers: `lookup` and `entries`",
     "DEL": "Removers: `delete`, `consume`, `clear`, `sweepExpired`",
+    "UPD": "Updates: `update`",
+    "CAS": "Comparisons: `observe` and `compareAndApply`",
     "TTL": "Time to live",
     "EVICT": "Eviction at `maxEntries`",
     "CAP": "The plugin's row cap",
@@ -44,7 +47,7 @@ FAMILIES: Final[dict[str, str]] = {
 CLAUSES: Final[dict[str, Clause]] = {
     clause.id: clause
     for family in FAMILIES
-    for clause in (*OPERATIONS, *LIMITS, *FAULTS)
+    for clause in (*OPERATIONS, *LIMITS, *NEWER, *FAULTS)
     if clause.family == family
 }
 

@@ -62,6 +62,19 @@ An operation that starts after another returned takes effect after it.
 | `sweepExpired()` | `sweep_expired` | removes the expired rows of all plugins and answers how many |
 
 A namespace is opened with `maxEntries`, the number of live rows that it may hold, and maybe with `defaultTtlMs`.
+
+These are newer and optional; what a store does not declare is not asked for:
+
+| Contract | Python | Effect and answer |
+| --- | --- | --- |
+| `count()` | `count` | how many live rows the namespace holds |
+| `lookupMany(keys)` | `lookup_many` | for each key its live value or absent, one snapshot |
+| `deleteIfEqual(key, scalar)` | `delete_if_equal` | removes the row if its value is the scalar; `true` iff it did |
+| `deleteIf(key, condition)` | `delete_if` | removes the row if the condition holds of its value; `true` iff it did |
+| `update(key, change, ttlMs?)` | `update` | stores what the change makes of the value; `true` iff it stored |
+| `observe(key)` | `observe` | the live value, or absent, with a comparison |
+| `compareAndApply(key, comparison, intent, ttlMs?)` | `compare_and_apply` | sets, deletes or keeps the row if it is as observed: `applied`, `unchanged` or `conflict` |
+| `overflowPolicy` of an opening | `overflow_policy` of `open` | `evict-oldest`, or `reject-new`: a new key is refused where the namespace is full |
 """
 
 LEVEL_WORDS: Final[dict[Level, str]] = {
@@ -86,6 +99,8 @@ NEED_WORDS: Final[dict[str, str]] = {
     "virtual-clock": "`virtual_clock=True`: the store takes its time from the clock that it is given",
     "input-rules": "`validates_input=True`: what the contract refuses is refused, and keys are trimmed",
     "private-files": "`private_files=True`: what the store makes below its location is for its owner alone",
+    "overflow-option": '`overflow_option=True`, and `eviction="oldest"`: `open` takes `overflow_policy`',
+    "strict-ages": "`strict_ages=True`: no two rows of a namespace have the same `createdAt`",
     "damage": "`damage=True`: the kit can make a stored value unreadable, by `backend.damage(plugin_id, namespace, key)`",
 }
 
@@ -106,6 +121,10 @@ CLAIM-1 to CLAIM-4 say what one claim does; CLAIM-5 to CLAIM-10 say what many do
     "REG": "`register` writes without asking who holds the key.",
     "READ": "A reader sees exactly the live rows, and leaves them as they are.",
     "DEL": "A removal ends a row's life for every later operation, and makes the key vacant once.",
+    "UPD": "A function of the value is applied to it with nothing in between, so that counters and lists need no lock.",
+    "CAS": """\
+An observation is taken now and its consequence is drawn later, where nothing has changed meanwhile.
+A comparison is text; it holds on every handle of the location and tells nothing but whether the row is the same.""",
     "TTL": """\
 `expiresAt` is `now + ttlMs` where `ttlMs` is given, else `now + defaultTtlMs` where the namespace has that, else none.
 Where the store takes its time from the kit (`virtual_clock=True`), expiry is tested to the millisecond.""",
@@ -183,6 +202,25 @@ A store MUST refuse such text with `INVALID_INPUT` or keep it apart from every o
 
 Where `now + ttlMs` cannot be represented exactly (beyond 2^53 - 1 milliseconds in a store of doubles), the store MUST refuse the call, with `INVALID_INPUT` or `LIMIT_EXCEEDED`, or keep the row ([TTL-7](#ttl-7)).
 It MUST NOT write a row that makes a later read fail.
+
+### Functions that can be sent
+
+`update` and `deleteIf` take functions, which no protocol can send, so the kit calls them with functions that have a name and an argument.
+A store in Python is given an object that it calls like any other function; a store behind a command is given the name and the argument.
+
+| Change of `update` | Makes of a live value | Makes of no row |
+| --- | --- | --- |
+| `increment` n | the number more n; leaves what is no number | n |
+| `append` item | the list with the item at its end; leaves what is no list | the list of the item |
+| `replace` value | the value | leaves it |
+
+A condition of `deleteIf` is `equals` (the same JSON as its argument) or `above` (both are numbers, and the value is the greater).
+
+### What is left out of the newer operations
+
+`entriesInKeyRange` and `moveEntriesFrom` of the released store are not judged.
+The first is a listing in another order, which READ-4 and READ-5 judge for `entries`; the second moves rows into namespaces that are kept without limits, which this contract does not have.
+A comparison has no further conditions on other rows.
 
 ### What an error lets the caller conclude
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from onewinner.clock import Clock
     from onewinner.contract.capabilities import Capabilities
+    from onewinner.contract.newer import Change, Compared, Condition, Intent, Observation
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -72,6 +73,40 @@ class Store(Protocol):
         ...  # pragma: no cover
 
 
+class NewerStore(Store, Protocol):
+    """A handle with the newer operations; a store has those of them that it declares."""
+
+    def count(self) -> int:
+        """Answer how many live rows the namespace holds (READ-8)."""
+        ...  # pragma: no cover
+
+    def lookup_many(self, keys: Sequence[str]) -> list[Json | Absent]:
+        """Answer for each key, at its place, its live value or `ABSENT` (READ-9, READ-10)."""
+        ...  # pragma: no cover
+
+    def delete_if_equal(self, key: str, expected: Json) -> bool:
+        """Remove the live row whose value is this scalar; True iff it was there (DEL-7)."""
+        ...  # pragma: no cover
+
+    def delete_if(self, key: str, condition: Condition) -> bool:
+        """Remove the live row of whose value the condition holds (DEL-8)."""
+        ...  # pragma: no cover
+
+    def update(self, key: str, change: Change, *, ttl_ms: int | None = None) -> bool:
+        """Store what the change makes of the live value; False where it leaves it (UPD-1)."""
+        ...  # pragma: no cover
+
+    def observe(self, key: str) -> Observation:
+        """Answer the live value with a comparison for `compare_and_apply` (CAS-1)."""
+        ...  # pragma: no cover
+
+    def compare_and_apply(
+        self, key: str, comparison: str, intent: Intent, *, ttl_ms: int | None = None
+    ) -> Compared:
+        """Carry out the intent where the row is still what was observed (CAS-2, CAS-3)."""
+        ...  # pragma: no cover
+
+
 class Backend(Protocol):
     """One connection to a store; handles of one location share their data.
 
@@ -84,7 +119,11 @@ class Backend(Protocol):
     def open(
         self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
     ) -> Store:
-        """Open a namespace of a plugin (INPUT-1 to INPUT-4)."""
+        """Open a namespace of a plugin (INPUT-1 to INPUT-4).
+
+        With `overflow_option` declared it takes `overflow_policy` besides: `evict-oldest`, or
+        `reject-new` (EVICT-9).
+        """
         ...  # pragma: no cover
 
     def sweep_expired(self) -> int:

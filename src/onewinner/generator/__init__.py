@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from onewinner.generator import limits, readers, spaces, vacancies
+from onewinner.generator import limits, newer, readers, spaces, vacancies
 from onewinner.generator.rounds import Call, Pass, Round, Shape, Sheet, Step
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ KINDS: Final[dict[str, Callable[[Sheet, int], Iterator[Round]]]] = {
     "visible": readers.visible,
     "snapshots": readers.snapshots,
     "spaces": spaces.spaces,
+    "updates": newer.updates,
+    "equal-deletes": newer.deletes("delete_if_equal"),
+    "conditional-deletes": newer.deletes("delete_if"),
+    "comparisons": newer.comparisons,
+    "many-lookups": newer.looks("lookup_many"),
+    "counts": newer.looks("count"),
+    "rejects": newer.rejects,
+    "ages": newer.ages,
 }
 
 

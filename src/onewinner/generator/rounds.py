@@ -21,7 +21,11 @@ _FRESH_AT: Final = 3  # odd, so that it is a cold one
 
 
 class Call(NamedTuple):
-    """One operation that a client shall make; `max_entries` is how it opens the namespace."""
+    """One operation that a client shall make.
+
+    `value` is what is given beside the key: a value, the keys of `lookup_many`, or the plain form
+    of a change, a condition or an intent. It opens the namespace with `max_entries` and `policy`.
+    """
 
     f: str
     plugin: str
@@ -30,6 +34,7 @@ class Call(NamedTuple):
     value: Json = None
     ttl_ms: int | None = None
     max_entries: int = ROOMY
+    policy: str | None = None
 
 
 class Pass(NamedTuple):

@@ -12,6 +12,7 @@ from onewinner.model.describe import (
     describe_row,
     describe_state,
 )
+from onewinner.model.newer import forgetting
 from onewinner.model.state import (
     EXACT_MS_MAX,
     WHITE_SPACE,
@@ -19,12 +20,16 @@ from onewinner.model.state import (
     Call,
     Count,
     Listing,
+    Many,
+    Noted,
     Outcome,
     Refused,
     Row,
     Rules,
+    Size,
     Space,
     State,
+    Status,
     Value,
 )
 from onewinner.model.step import outcomes
@@ -36,17 +41,22 @@ __all__ = (
     "Call",
     "Count",
     "Listing",
+    "Many",
+    "Noted",
     "Outcome",
     "Refused",
     "Row",
     "Rules",
+    "Size",
     "Space",
     "State",
+    "Status",
     "Value",
     "as_code",
     "describe_answer",
     "describe_call",
     "describe_row",
     "describe_state",
+    "forgetting",
     "outcomes",
 )

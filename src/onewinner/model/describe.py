@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from onewinner.contract import Absent
-from onewinner.model.state import Count, Listing, Refused, Value
+from onewinner.contract import Absent, Change, Condition, Intent
+from onewinner.contract.newer import arguments
+from onewinner.model.state import Count, Listing, Many, Refused, Size, Status, Value
 
 if TYPE_CHECKING:
     from onewinner.model.state import Answer, Call, Row, State
@@ -30,6 +31,9 @@ def as_code(value: Any) -> str:
             return "[" + ", ".join(map(as_code, value)) + "]"
         case dict():
             return "{" + ", ".join(f"{k!r}: {as_code(v)}" for k, v in value.items()) + "}"
+        case Change() | Condition() | Intent():
+            kind, members = type(value).__name__, ", ".join(map(as_code, value))
+            return f"onewinner.{kind}({members})"
         case None | bool() | int() | float() | str() | Absent():
             return repr(value)
         case _:
@@ -45,19 +49,14 @@ def _nested(value: Any) -> int:
 
 def describe_call(call: Call) -> str:
     """Answer the call as Python, without what it is called on."""
-    match call.f:
-        case "open":
-            ttl = "" if call.default_ttl_ms is None else f", default_ttl_ms={call.default_ttl_ms!r}"
-            return (
-                f"open({call.plugin!r}, {call.namespace!r}, max_entries={call.max_entries!r}{ttl})"
-            )
-        case "register" | "register_if_absent":
-            ttl = "" if call.ttl_ms is None else f", ttl_ms={call.ttl_ms!r}"
-            return f"{call.f}({as_code(call.key)}, {as_code(call.value)}{ttl})"
-        case "entries" | "clear" | "sweep_expired":
-            return f"{call.f}()"
-        case _:
-            return f"{call.f}({as_code(call.key)})"
+    if call.f == "open":
+        options = {"default_ttl_ms": call.default_ttl_ms, "overflow_policy": call.overflow_policy}
+        given = {name: value for name, value in options.items() if value is not None}
+        shown = "".join(f", {name}={value!r}" for name, value in given.items())
+        return f"open({call.plugin!r}, {call.namespace!r}, max_entries={call.max_entries!r}{shown})"
+    by_place, by_name = arguments(call.f, call.key, call.value, call.ttl_ms, call.comparison)
+    words = [*map(as_code, by_place), *(f"{name}={value!r}" for name, value in by_name.items())]
+    return f"{call.f}({', '.join(words)})"
 
 
 def describe_answer(answer: Answer) -> str:
@@ -69,6 +68,14 @@ def describe_answer(answer: Answer) -> str:
             return "[" + ", ".join(map(describe_row, rows)) + "]"
         case Count(low, high):
             return f"{low}" if low == high else f"{low} to {high}"
+        case Size(rows):
+            return f"{rows}"
+        case Many(values):
+            return "[" + ", ".join(map(describe_answer, values)) + "]"
+        case Status(word, None):
+            return word
+        case Status(word, current):
+            return f"{word}, now {describe_answer(current)}"
         case Refused(code, rule):
             return f"an error with code {code} ({rule})"
         case _:

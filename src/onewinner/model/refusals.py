@@ -18,6 +18,7 @@ from onewinner.model.state import EXACT_MS_MAX, WHITE_SPACE, Refused
 if TYPE_CHECKING:
     from onewinner.model.state import Call, Rules, Space
 
+_POLICIES = ("evict-oldest", "reject-new")
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9._-]*", re.IGNORECASE | re.ASCII)
 
 
@@ -32,10 +33,15 @@ def open_refusal(rules: Rules, call: Call, existing: Space | None) -> Refused | 
         return Refused("INVALID_INPUT", "INPUT-3")
     if call.default_ttl_ms is not None and not _positive(call.default_ttl_ms):
         return Refused("INVALID_INPUT", "INPUT-6")
+    if call.overflow_policy not in {None, *_POLICIES}:
+        return Refused("INVALID_INPUT", "INPUT-12")
     if existing is not None:
         options = (existing.max_entries, existing.default_ttl_ms)
         if options != (call.max_entries, call.default_ttl_ms):
             return Refused("INVALID_INPUT", "INPUT-3")
+        default = rules.limits.overflow_policy
+        if (existing.overflow_policy or default) != (call.overflow_policy or default):
+            return Refused("INVALID_INPUT", "INPUT-12")
     return None
 
 

@@ -19,11 +19,17 @@ EXACT_MS_MAX: Final = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The contract as far as one store declares it."""
+    """The contract as far as one store declares it.
+
+    `exact`: rows are as old as the model says, to the millisecond; else two that were written at
+    different times of the model may be of one age.
+    """
 
     limits: Profile = BASE
     evicts: bool = True
     validates: bool = True
+    strict_ages: bool = False
+    exact: bool = True
 
     @classmethod
     def of(cls, capabilities: Capabilities) -> Rules:
@@ -32,12 +38,19 @@ class Rules:
             limits=capabilities.limits,
             evicts=capabilities.eviction is not None,
             validates=capabilities.validates_input,
+            strict_ages=capabilities.strict_ages,
+            exact=capabilities.virtual_clock,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call of the contract: an operation's name and its arguments as the caller gave them."""
+    """One call of the contract: an operation's name and its arguments as the caller gave them.
+
+    `value` holds what is given beside the key: a value, the keys of `lookup_many`, or the plain
+    form of a change, a condition or an intent (`contract.newer`). `noted` is no argument: it is the
+    comparison that the store answered, which no model can know beforehand.
+    """
 
     f: str
     plugin: str = ""
@@ -47,6 +60,9 @@ class Call:
     ttl_ms: Any = None
     max_entries: Any = None
     default_ttl_ms: Any = None
+    overflow_policy: Any = None
+    comparison: Any = None
+    noted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +85,17 @@ class Space:
 
     Expired rows stay in `rows` until something certainly removed them: a store may still hold them.
     No row expires before `first_expiry_ms` (None: none at all); it spares a walk over the rows and
-    does not count when states are compared.
+    does not count when states are compared. `newest_ms` is the latest `created_at` that a row was
+    ever given here, kept only where ages are strict (READ-11).
     """
 
     plugin: str
     name: str
     max_entries: int
     default_ttl_ms: int | None
+    overflow_policy: str | None = None
     rows: tuple[Row, ...] = ()
+    newest_ms: int | None = None
     first_expiry_ms: int | None = field(default=None, compare=False)
 
     def all_live(self, now: int) -> bool:
@@ -111,11 +130,31 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What a comparison of a key stands for: the row as it was observed, None for no live row.
+
+    `touched`: since then the row was written or removed, so that it may be another one, all the
+    same.
+    """
+
+    plugin: str
+    namespace: str
+    key: str
+    comparison: str
+    row: Row | None
+    touched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """All namespaces, and when the last operation was: what expired since was not yet swept."""
+    """All namespaces, and when the last operation was: what expired since was not yet swept.
+
+    `noted` are the comparisons that were answered.
+    """
 
     spaces: tuple[Space, ...] = ()
     last_ms: int = 0
+    noted: tuple[Noted, ...] = ()
 
     def space(self, plugin: str, namespace: str) -> Space | None:
         """Answer the namespace, None where it was never opened."""
@@ -150,6 +189,28 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """The answer of `count`."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """The answer of `lookup_many`: what each key holds, in the order in which they were given."""
+
+    values: tuple[Value | Absent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The answer of `compare_and_apply`; with a conflict, the row as it is."""
+
+    word: str
+    current: Value | Absent | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The call is refused with this code; `rule` is the clause that refuses it."""
 
@@ -157,5 +218,5 @@ class Refused:
     rule: str
 
 
-Answer: TypeAlias = bool | Absent | Value | Listing | Count | Refused | None
+Answer: TypeAlias = bool | Absent | Value | Listing | Count | Size | Many | Status | Refused | None
 Outcome: TypeAlias = tuple[Answer, State]

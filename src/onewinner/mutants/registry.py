@@ -10,6 +10,8 @@ from onewinner.adapters.memcached import MemcachedBackend, MemcachedStore
 from onewinner.adapters.postgres import PostgresBackend, PostgresStore
 from onewinner.adapters.redis import RedisBackend, RedisStore
 from onewinner.stores.memory import MemoryBackend, MemoryStore
+from onewinner.stores.newer_memory import NewerMemoryBackend, NewerMemoryStore
+from onewinner.stores.newer_sqlite import NewerSqliteBackend, NewerSqliteStore
 from onewinner.stores.sqlite import SqliteBackend, SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
 
@@ -107,6 +109,8 @@ _SLOTS: Final[tuple[tuple[type, type, str], ...]] = (
     (RedisStore, RedisBackend, "store"),
     (PostgresStore, PostgresBackend, "store"),
     (MemcachedStore, MemcachedBackend, "store"),
+    (NewerSqliteStore, NewerSqliteBackend, "store"),
+    (NewerMemoryStore, NewerMemoryBackend, "store"),
     (SqliteStore, SqliteBackend, "store"),
     (SqliteFile, SqliteBackend, "file_type"),
     (MemoryStore, MemoryBackend, "store"),

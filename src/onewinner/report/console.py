@@ -148,8 +148,16 @@ class _Page:
         self._console.print(table)
 
     def not_applicable(self, result: RunResult) -> None:
+        optional: dict[str, list[str]] = {}
         for lost, ids in verdict.undeclared(result).items():
+            if lost in verdict.OPTIONAL:
+                optional[lost] = ids
+                continue
             self.line(f"n/a  {lost} is not declared: {' '.join(ids)}", _STYLES[Status.NA])
+        if optional:
+            every = " ".join(name for ids in optional.values() for name in ids)
+            told = f"n/a  optional and not declared ({', '.join(optional)}): {every}"
+            self.line(told, _STYLES[Status.NA])
         for reason, ids in verdict.left_out(result).items():
             self.line(f"n/a  {' '.join(ids)}: {reason}", _STYLES[Status.NA])
 

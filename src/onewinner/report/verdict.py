@@ -6,6 +6,7 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from onewinner.contract import OPTIONAL_OPERATIONS
 from onewinner.contract.clauses import by_level
 from onewinner.report import text
 from onewinner.suite.tree import ExitCode, Status, rule_of_three
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from onewinner.suite.tree import ClauseResult, RunResult, Violation
 
 _NAMED: Final = 8
+
+OPTIONAL: Final = OPTIONAL_OPERATIONS | {"overflow-option", "strict-ages"}
+"""What a store need not declare to be one of the whole contract."""
 
 # Several checks of one clause may report these; the largest is the truth, a sum would not be.
 _NOT_ADDED: Final = frozenset({"processes", "threads", "handles", "cores", "claimants"})
@@ -25,7 +29,7 @@ _OVERFLOW: Final = frozenset({"eviction", "reject-new"})
 def line(result: RunResult) -> str:
     """Answer the verdict in one line: what was judged, at which level, and what that stands on."""
     parts = [f"onewinner: {_judgement(result)}", f"({_counts(result)})"]
-    lost = undeclared(result)
+    lost = [word for word in undeclared(result) if word not in OPTIONAL]
     if lost:
         parts.append(f"partial: {', '.join(lost)} not declared")
     return text.printable("; ".join([" ".join(parts[:2]), *parts[2:]]), keep="")

@@ -17,6 +17,7 @@ from onewinner.schedule.announcing import announced
 from onewinner.schedule.gate import Gate, watch_statements
 from onewinner.schedule.sockets import watch_sockets
 from onewinner.schedule.tracing import tracing
+from onewinner.worker.acts import Acts
 from onewinner.worker.handles import Handles
 from onewinner.worker.journal import OK
 from onewinner.worker.recorder import failure, plain
@@ -155,6 +156,7 @@ class Resident:
     def __init__(self, say: Send, handles: Handles, home: str, took: Callable[[], None]) -> None:
         self._say = say
         self._handles = handles
+        self._acts = Acts(handles)
         self._home = home
         self._took = took
         self._take: Callable[[], Any] = lambda: END
@@ -184,7 +186,7 @@ class Resident:
     def _done(self, order: Do) -> Done:
         self._handles.move(order.fresh or self._home)
         try:
-            act = self._act(order.call)
+            act = self._acts.act(order.call)
         except Exception as error:
             act = partial(_raise, error)
         if order.traced and self._handles.served:
@@ -206,23 +208,6 @@ class Resident:
         if kind == OK:
             kind, answer = (OK, None) if order.call.f == "open" else plain(order.call.f, answer)
         return Done(kind, answer, invoked_ns, completed_ns, points)
-
-    def _act(self, call: Call) -> Callable[[], Any]:
-        """Answer the call without arguments. Its namespace is opened before, unless it is `open`.
-
-        An `open` connects, where nothing is connected, and opens the namespace.
-        """
-        if call.f == "open":
-            return partial(self._handles.store, call)
-        if call.f == "sweep_expired":
-            backend: Any = self._handles.connect()
-            sweep: Callable[[], Any] = backend.sweep_expired
-            return sweep
-        method = getattr(self._handles.store(call), call.f)
-        if call.f in {"register", "register_if_absent"}:
-            options = {} if call.ttl_ms is None else {"ttl_ms": call.ttl_ms}
-            return partial(method, call.key, call.value, **options)
-        return method if call.key is None else partial(method, call.key)
 
 
 def _raise(error: Exception) -> Any:

@@ -12,6 +12,7 @@ from itertools import groupby, islice, zip_longest
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from onewinner.clock import SharedClock, monotonic_ns, sleep
+from onewinner.contract.newer import WRITES
 from onewinner.generator import Call, Pass
 from onewinner.history import Info, Operation
 from onewinner.schedule.claimant import Died, Returned
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from onewinner.schedule.claimant import Point
     from onewinner.schedule.crew import Crew, PythonClaimant
     from onewinner.schedule.gate import Boundary
-    from onewinner.schedule.scenarios import Scenario
+    from onewinner.schedule.scenario import Scenario
 
 POINTS_MOST: Final = 2_000
 """No call is held at more points than so many."""
@@ -204,7 +205,16 @@ class Stage:
             made = iter(self._make(0, orders, "prepare"))
             for each in fresh:
                 each.operations += islice(made, len(due))
+        self._prepare_each(fresh)
         return fresh
+
+    def _prepare_each(self, fresh: list[_Prepared]) -> None:
+        """Let every claimant do what each of them does before they meet."""
+        due = self.scenario.each
+        for who in range(len(self.cast)) if due else ():
+            for prepared in fresh:
+                calls = [(call._replace(plugin=prepared.plugin), prepared.place) for call in due]
+                prepared.operations += self._make(who, calls, "prepare")
 
     def _new(self) -> _Prepared:
         """Answer a plugin that nobody used; where all is to be fresh it has a place of its own."""
@@ -249,7 +259,7 @@ class Stage:
         """Answer the store's time; where it is real, one that makes each write younger."""
         if isinstance(self._clock, SharedClock):
             return self._clock.now_ms()
-        if call.f in {"register", "register_if_absent"}:
+        if call.f in WRITES:
             self._logical_ms += 1
         return self._logical_ms
 

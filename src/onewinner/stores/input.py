@@ -35,6 +35,7 @@ class Opening:
     namespace: str
     max_entries: int
     default_ttl_ms: int | None
+    overflow_policy: str = "evict-oldest"
 
 
 def opening(
@@ -43,8 +44,9 @@ def opening(
     max_entries: object,
     default_ttl_ms: object,
     profile: Profile,
+    overflow_policy: object = None,
 ) -> Opening:
-    """Answer the namespace to open (INPUT-1 to INPUT-3, INPUT-6); raises InvalidInput."""
+    """Answer the namespace to open (INPUT-1 to INPUT-3, INPUT-6, INPUT-12); raises InvalidInput."""
     if not isinstance(plugin_id, str) or plugin_id.startswith("core:") or _lone(plugin_id):
         raise InvalidInput(
             operation="open",
@@ -62,7 +64,13 @@ def opening(
         raise InvalidInput(
             operation="open", message=f"max_entries is {_shown(max_entries)}; give an integer >= 1"
         )
-    return Opening(plugin_id, name, max_entries, ttl(default_ttl_ms, "open"))
+    policy = profile.overflow_policy if overflow_policy is None else overflow_policy
+    if policy not in ("evict-oldest", "reject-new"):
+        raise InvalidInput(
+            operation="open",
+            message=f"overflow_policy is {_shown(policy)}; give 'evict-oldest' or 'reject-new'",
+        )
+    return Opening(plugin_id, name, max_entries, ttl(default_ttl_ms, "open"), str(policy))
 
 
 def agreed(known: Opening, wanted: Opening) -> Opening:
@@ -71,8 +79,9 @@ def agreed(known: Opening, wanted: Opening) -> Opening:
         raise InvalidInput(
             operation="open",
             message=f"namespace {wanted.namespace!r} of plugin {_shown(wanted.plugin)} is open "
-            f"with max_entries={_shown(known.max_entries)} and "
-            f"default_ttl_ms={_shown(known.default_ttl_ms)}; open it with the same options, or "
+            f"with max_entries={_shown(known.max_entries)}, "
+            f"default_ttl_ms={_shown(known.default_ttl_ms)} and "
+            f"overflow_policy={known.overflow_policy!r}; open it with the same options, or "
             f"close the other handles first",
         )
     return wanted
@@ -158,6 +167,23 @@ def value_of(text: str | bytes, operation: str, key: str) -> Json:
             f"delete the key or register it again",
         ) from error
     return value
+
+
+def scalar(given: object, operation: str) -> Json:
+    """Answer a JSON scalar to compare with (DEL-7); raises InvalidInput for anything else."""
+    if isinstance(given, str | bool | int | None) or (
+        isinstance(given, float) and math.isfinite(given)
+    ):
+        return given
+    raise InvalidInput(
+        operation=operation,
+        message=f"{_shown(given)} is no scalar; give null, a boolean, a number or text",
+    )
+
+
+def is_scalar(value: object, wanted: Json) -> bool:
+    """Tell whether a value is that scalar: `true` is not `1`, and `1.0` is."""
+    return isinstance(value, bool) == isinstance(wanted, bool) and value == wanted
 
 
 class _Inspection:

@@ -145,7 +145,11 @@ class MemoryStore:
         if self._held(space, row.key, row.created_at) is None:
             for where, gone in self._doomed(data, space, row):
                 del where.rows[gone.key]
-        space.rows[row.key] = row
+        space.rows[row.key] = self._kept(space, row)
+
+    def _kept(self, _space: Space, row: Row) -> Row:
+        """Answer the row as it is to be kept: as it was written."""
+        return row
 
     def _doomed(self, data: Data, space: Space, row: Row) -> list[tuple[Space, Row]]:
         """Answer the live rows that a new row drives out: of its namespace, then of its plugin.
@@ -159,7 +163,7 @@ class MemoryStore:
         for other in mine:
             other.drop_expired(row.created_at)
         excess = len(space.rows) + 1 - self._opening.max_entries
-        if excess > 0 and self._profile.overflow_policy == "reject-new":
+        if excess > 0 and self._opening.overflow_policy == "reject-new":
             raise LimitExceeded(
                 operation="register",
                 message=f"the namespace holds {len(space.rows)} live rows; remove some first",
@@ -230,7 +234,11 @@ class MemoryBackend:
         self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
     ) -> Store:
         """Open a namespace; raises InvalidInput for what section 5 refuses."""
-        wanted = rules.opening(plugin_id, namespace, max_entries, default_ttl_ms, self.profile)
+        return self._opened(
+            rules.opening(plugin_id, namespace, max_entries, default_ttl_ms, self.profile)
+        )
+
+    def _opened(self, wanted: Opening) -> Store:
         place = (wanted.plugin, wanted.namespace)
         data = self.data("open")
         with data.lock:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from onewinner.contract import Backend, Json, Profile, Store
     from onewinner.stores.input import Opening
 
-Run: TypeAlias = "Callable[[str], sqlite3.Cursor]"
+Run: TypeAlias = "Callable[..., sqlite3.Cursor]"
+"""Runs a statement in a transaction; what is given by name comes in place of what it has bound."""
 
 SPACE: Final = "plugin = :plugin AND namespace = :namespace"
 ROW: Final = f"{SPACE} AND key = :key"
@@ -73,10 +74,12 @@ class SqliteStore:
         self._clock = backend.clock
         self._profile = backend.profile
         self._default_ttl_ms = opening.default_ttl_ms
+        self._rejects = opening.overflow_policy == "reject-new"
+        self._most = min(opening.max_entries, _INT64_MAX)
         self._fixed = {
             "plugin": opening.plugin,
             "namespace": opening.namespace,
-            "max_entries": min(opening.max_entries, _INT64_MAX),
+            "max_entries": self._most,
             "cap": backend.profile.plugin_row_cap,
         }
 
@@ -141,7 +144,7 @@ class SqliteStore:
         """Insert a row where none is, and make room for it; answer whether it was inserted."""
         if run(self.INSERT).rowcount == 0:
             return False
-        if run(self.EVICT).rowcount > 0 and self._profile.overflow_policy == "reject-new":
+        if run(self.EVICT).rowcount > 0 and self._rejects:
             raise LimitExceeded(  # the transaction is rolled back: nobody was evicted
                 operation="register", message="the namespace is full; remove a row first"
             )
@@ -184,7 +187,7 @@ class SqliteStore:
             row = {"key": key, "value": value, "expires_at": rules.expiry(now, ttl_ms, operation)}
             bound = {**self._fixed, **row, "now": now}
             connection.execute(self.PRUNE, bound)
-            yield lambda sql: connection.execute(sql, bound)
+            yield lambda sql, **given: connection.execute(sql, {**bound, **given})
 
 
 class SqliteBackend:
@@ -217,7 +220,11 @@ class SqliteBackend:
         self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
     ) -> Store:
         """Open a namespace; raises InvalidInput for what section 5 refuses."""
-        wanted = rules.opening(plugin_id, namespace, max_entries, default_ttl_ms, self.profile)
+        return self._opened(
+            rules.opening(plugin_id, namespace, max_entries, default_ttl_ms, self.profile)
+        )
+
+    def _opened(self, wanted: Opening) -> Store:
         known = self._openings.setdefault((wanted.plugin, wanted.namespace), wanted)
         return self.store(self, rules.agreed(known, wanted))
 

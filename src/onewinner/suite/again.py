@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
-    from onewinner.schedule.scenarios import Scenario
+    from onewinner.schedule.scenario import Scenario
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.replay import Token
     from onewinner.suite.tree import Violation

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from onewinner.contract import ABSENT, Absent, Entry, StoreError
+from onewinner.contract import ABSENT, Absent, Compared, Entry, Observation, StoreError
 from onewinner.contract.values import canonical, is_json
-from onewinner.model import Count, Listing, Refused, Row, Value
+from onewinner.model import Count, Listing, Many, Refused, Row, Size, Status, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,12 @@ _ERROR_NAMES = {
     "register": {"register"},
     "register_if_absent": {"register", "register_if_absent", "registerIfAbsent"},
     "sweep_expired": {"sweep", "sweep_expired", "sweepExpired"},
+    "lookup_many": {"lookup", "lookup_many", "lookupMany"},
+    "delete_if_equal": {"delete", "delete_if_equal", "deleteIfEqual"},
+    "delete_if": {"delete", "delete_if", "deleteIf"},
+    "update": {"register", "update"},
+    "observe": {"lookup", "observe"},
+    "compare_and_apply": {"register", "delete", "compare_and_apply", "compareAndApply"},
 }
 
 
@@ -38,7 +45,9 @@ class Broken:
     text: str
 
 
-Observed: TypeAlias = "bool | Absent | Value | Listing | int | Raised | Broken | None"
+Observed: TypeAlias = (
+    "bool | Absent | Value | Listing | Many | Status | int | Raised | Broken | None"
+)
 
 
 def observe(f: str, call: Callable[[], Any]) -> tuple[Observed, Any]:
@@ -55,23 +64,61 @@ def observe(f: str, call: Callable[[], Any]) -> tuple[Observed, Any]:
     return _normal(f, result), result
 
 
+def noted(result: Any) -> str | None:
+    """Answer the comparison in an answer, None where there is none."""
+    observation = result.current if isinstance(result, Compared) else result
+    return observation.comparison if isinstance(observation, Observation) else None
+
+
 def _normal(f: str, result: Any) -> Observed:
     wrong = Broken(f"answered {_short(result)}")
     match f:
-        case "register_if_absent" | "delete":
+        case "register_if_absent" | "delete" | "delete_if_equal" | "delete_if" | "update":
             return result if isinstance(result, bool) else wrong
         case "register" | "clear":
             return None if result is None else wrong
-        case "sweep_expired":
+        case "sweep_expired" | "count":
             return result if isinstance(result, int) and not isinstance(result, bool) else wrong
         case "lookup" | "consume":
-            if isinstance(result, Absent):
-                return ABSENT
-            return Value(canonical(result)) if is_json(result) else wrong
+            return _either(_sought(result), wrong)
+        case "lookup_many":
+            found = [_sought(each) for each in result] if isinstance(result, list) else [None]
+            return (
+                wrong if None in found else Many(tuple(each for each in found if each is not None))
+            )
+        case "observe":
+            return _either(_observation(result), wrong)
+        case "compare_and_apply":
+            return _either(_compared(result), wrong)
         case "entries":
             return _listing(result)
         case _:
             return None
+
+
+def _either(found: Observed, wrong: Broken) -> Observed:
+    return wrong if found is None else found  # what is absent is found, and false
+
+
+def _sought(result: Any) -> Value | Absent | None:
+    """Answer what a reader found of one key; None for what no reader may answer."""
+    if isinstance(result, Absent):
+        return ABSENT
+    return Value(canonical(result)) if is_json(result) else None
+
+
+def _observation(result: Any) -> Value | Absent | None:
+    fits = isinstance(result, Observation) and isinstance(result.comparison, str)
+    return _sought(result.value) if fits else None
+
+
+def _compared(result: Any) -> Status | None:
+    if not isinstance(result, Compared):
+        return None
+    if result.status == "conflict":
+        current = _observation(result.current)
+        return None if current is None else Status("conflict", current)
+    return Status(result.status) if result.status in {"applied", "unchanged"} else None
 
 
 def _listing(result: Any) -> Observed:
@@ -107,9 +154,11 @@ def agrees(answer: Answer, observed: Observed) -> bool:
             return code == seen
         case Count(low, high), int() if not isinstance(observed, bool):
             return low <= observed <= high
+        case Size(rows), int() if not isinstance(observed, bool):
+            return rows == observed
         case bool(), bool():
             return answer is observed
-        case (Refused() | Count(), _) | (_, Raised() | Broken()):
+        case (Refused() | Count() | Size(), _) | (_, Raised() | Broken()):
             return False
         case _:
             return type(answer) is type(observed) and answer == observed
@@ -132,6 +181,12 @@ def agrees_in_real_time(answer: Answer, observed: Observed, unit_ms: int) -> boo
     return wanted.keys() == seen.keys() and all(
         _same_life(wanted[key], seen[key], unit_ms) for key in wanted
     )
+
+
+def strictly_aged(observed: Observed) -> bool:
+    """Tell whether of the rows of a listing each is younger than the one before it (READ-11)."""
+    rows = observed.rows if isinstance(observed, Listing) else ()
+    return all(one.created_at < other.created_at for one, other in pairwise(rows))
 
 
 def _same_life(wanted: Row, seen: Row, unit_ms: int) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import Absent
-from onewinner.model import Listing, Refused, Value, describe_state
-from onewinner.suite.answers import Broken, Raised
+from onewinner.model import Listing, Refused, Status, Value, describe_state
+from onewinner.suite.answers import Broken, Raised, strictly_aged
+from onewinner.suite.script import assertion, program
 from onewinner.suite.session import START_MS
 from onewinner.suite.tree import Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onewinner.model import Call, Row, Space
     from onewinner.suite.answers import Observed
     from onewinner.suite.divergence import Divergence
@@ -27,10 +30,29 @@ def violation(session: Session, divergence: Divergence, clause: str) -> Violatio
     return Violation(
         clause=clause,
         summary=f"at {at_ms:+} ms, {divergence}",
-        happened=tuple(session.timeline()),
+        happened=tuple(_timeline(session)),
         why=f"the rows before that call were: {_rows(divergence)}",
-        script=session.script(divergence),
+        script=_script(session, divergence),
     )
+
+
+def _script(session: Session, divergence: Divergence) -> str:
+    """Answer the program up to the divergence as Python to paste."""
+    last = assertion(session.steps[-1].code, divergence.expected, exact=session.virtual)
+    if isinstance(seen := divergence.observed, Broken) and seen.text.startswith("raised"):
+        last = f"{session.steps[-1].code}  # {seen.text}"
+    start_ms = START_MS if session.virtual else None
+    return program(session.target, session.steps[:-1], last, start_ms=start_ms)
+
+
+def _timeline(session: Session, most: int = 40) -> Iterator[str]:
+    """Answer the steps with their times, a line each; of a long program the last ones."""
+    if len(session.steps) > most:
+        yield f"... {len(session.steps) - most} earlier steps"
+    for step in session.steps[-most:]:
+        seen = f"  ->  {step.seen}" if step.seen else ""
+        for line in step.code.splitlines():
+            yield f"{step.at_ms - START_MS:>+9} ms  {line}{seen}"
 
 
 def _rows(divergence: Divergence) -> str:
@@ -60,6 +82,9 @@ def blame(session: Session, divergence: Divergence) -> str:
         return _wrong_claim(session, divergence)
     if f == "delete":
         return "DEL-1"
+    if f in _NEWER:
+        expected_conflict = any(isinstance(a, Status) and a.word == "conflict" for a in expected)
+        return "CAS-3" if expected_conflict else _NEWER[f]
     if f in ("register", "clear"):
         return "REG-1" if f == "register" else "DEL-5"
     return _wrong_read(session, divergence)
@@ -153,6 +178,8 @@ def _wrong_read(session: Session, divergence: Divergence) -> str:
 def _wrong_listing(
     session: Session, divergence: Divergence, expected: Listing, seen: Listing
 ) -> str:
+    if tied(session, divergence):
+        return "READ-11"
     wanted, found = {r.key: r for r in expected.rows}, {r.key: r for r in seen.rows}
     if wanted == found:
         return "READ-4"
@@ -171,6 +198,11 @@ def _wrong_listing(
         if here and wrong == {key} and wanted[key].value == found[key].value:
             return _wrong_times(session, written, wanted[key], found[key])
     return _last_change(session, "READ-4")
+
+
+def tied(session: Session, divergence: Divergence) -> bool:
+    """Tell whether a listing shows rows of one age where each must be younger than the last."""
+    return session.capabilities.strict_ages and not strictly_aged(divergence.observed)
 
 
 def read_differently(session: Session, divergence: Divergence, key: str) -> str | None:
@@ -249,7 +281,22 @@ def _extra(divergence: Divergence) -> dict[str, int | None]:
     return {str(divergence.call.key).strip(): None} if more else {}
 
 
+_NEWER: Final = {
+    "count": "READ-8",
+    "lookup_many": "READ-9",
+    "delete_if_equal": "DEL-7",
+    "delete_if": "DEL-8",
+    "update": "UPD-1",
+    "observe": "CAS-1",
+    "compare_and_apply": "CAS-2",
+}
+"""The clause that a wrong answer of a newer operation breaks."""
+
 _CHANGES = (
+    (".update(", "UPD-1"),
+    (".delete_if_equal(", "DEL-7"),
+    (".delete_if(", "DEL-8"),
+    (".compare_and_apply(", "CAS-2"),
     (".register_if_absent(", "CLAIM-3"),
     (".register(", "REG-2"),
     (".clear(", "ISO-2"),
@@ -261,12 +308,15 @@ _CHANGES = (
 )
 
 
+_LOOKS: Final = (*(".lookup(", ".entries(", "= backend", ".count(", ".lookup_many(", ".observe("),)
+
+
 def _last_change(session: Session, otherwise: str) -> str:
     """Answer the clause about whatever the program did just before it looked."""
     for step in reversed(session.steps[:-1]):
         if "raised" in step.seen:
             return "CAP-2" if "LIMIT_EXCEEDED" in step.seen else "INPUT-11"
-        if ".lookup(" in step.code or ".entries(" in step.code or "= backend" in step.code:
+        if any(look in step.code for look in _LOOKS):
             continue
         for mark, clause in _CHANGES:
             if mark in step.code:
@@ -295,7 +345,7 @@ def _row(space: Space | None, key: object) -> Row | None:
 def _was_evicted(session: Session, divergence: Divergence) -> bool:
     space = divergence.before.space(divergence.call.plugin, divergence.call.namespace)
     key = str(divergence.call.key).strip()
-    return space is not None and (space.plugin, space.name, key) in session.evicted
+    return space is not None and (space.plugin, space.name, key) in session.last.evicted
 
 
 def _held_elsewhere(divergence: Divergence) -> bool:

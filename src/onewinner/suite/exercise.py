@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from onewinner.contract.values import has_unkeepable_text
+from onewinner.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +39,26 @@ MARKS: Final[dict[str, tuple[str, ...]]] = {
     "same key in two places": ("ISO-1",),
     "rows in other places": ("ISO-3", "ISO-4"),
     "unkeepable text": ("INPUT-10",),
+    "rows counted": ("READ-8",),
+    "many looked up": ("READ-9",),
+    "deleted if equal": ("DEL-7",),
+    "deleted on a condition": ("DEL-8",),
+    "updated": ("UPD-1",),
+    "observed": ("CAS-1",),
+    "comparison held": ("CAS-2",),
+    "comparison failed": ("CAS-3",),
+    "overflow rejected by option": ("EVICT-9",),
 }
 """Each mark with the clauses that it exercises."""
+
+_NEWER: Final = {
+    "count": "rows counted",
+    "lookup_many": "many looked up",
+    "observe": "observed",
+    "delete_if_equal": "deleted if equal",
+    "delete_if": "deleted on a condition",
+    "update": "updated",
+}
 
 
 def marks(before: State, after: State, call: Call, seen: Observed, now: int) -> Iterator[str]:
@@ -59,6 +78,12 @@ def marks(before: State, after: State, call: Call, seen: Observed, now: int) -> 
             yield "claim won"
         case "register_if_absent", False:
             yield "claim refused"
+        case "compare_and_apply", Status(word):
+            yield "comparison failed" if word == "conflict" else "comparison held"
+        case ("count" | "lookup_many" | "observe") as f, _:
+            yield _NEWER[f]
+        case ("delete_if_equal" | "delete_if" | "update") as f, True:
+            yield _NEWER[f]
         case ("consume" | "delete" | "clear" | "sweep_expired") as f, _ if before != after:
             yield {"consume": "consumed", "delete": "deleted", "clear": "cleared"}.get(f, "swept")
 
@@ -110,5 +135,6 @@ def _refusal(before: State, call: Call, code: str, now: int) -> str:
     if code != "LIMIT_EXCEEDED" or call.f == "open" or space is None:
         return "input refused"
     if space.count(now) >= space.max_entries:
-        return "overflow rejected"
+        by_option = space.overflow_policy == "reject-new"
+        return "overflow rejected by option" if by_option else "overflow rejected"
     return "cap reached" if before.plugin_rows(call.plugin, now) > 0 else "input refused"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from onewinner.contract import Entry
+from onewinner.contract.newer import arguments
 from onewinner.model import Call
 
 if TYPE_CHECKING:
@@ -57,6 +59,38 @@ class Handle:
         """Call `clear`."""
         return self._call(Call(f="clear"), self.store.clear)
 
+    def count(self) -> Observed:
+        """Call `count`."""
+        return self._newer("count")
+
+    def lookup_many(self, *keys: str) -> Observed:
+        """Call `lookup_many`."""
+        return self._newer("lookup_many", value=list(keys))
+
+    def delete_if_equal(self, key: Any, expected: Any) -> Observed:
+        """Call `delete_if_equal`."""
+        return self._newer("delete_if_equal", key, expected)
+
+    def delete_if(self, key: Any, condition: dict[str, Any]) -> Observed:
+        """Call `delete_if` with a condition in its plain form, `{"equals": 1}`."""
+        return self._newer("delete_if", key, condition)
+
+    def update(self, key: Any, change: dict[str, Any], *, ttl_ms: Any = None) -> Observed:
+        """Call `update` with a change in its plain form, `{"increment": 1}`."""
+        return self._newer("update", key, change, ttl_ms)
+
+    def observation(self, key: Any) -> str:
+        """Call the store's `observe`, and answer the comparison; empty where it was refused."""
+        self._newer("observe", key)
+        noted = self.session.state.noted
+        return noted[-1].comparison if noted else ""
+
+    def compare(
+        self, key: Any, comparison: str, intent: dict[str, Any], *, ttl_ms: Any = None
+    ) -> Observed:
+        """Call `compare_and_apply` with an intent in its plain form, `{"set": 1}`."""
+        return self._newer("compare_and_apply", key, intent, ttl_ms, comparison)
+
     def observe(self, *keys: str) -> None:
         """Look at all that can be seen: the listing where it is declared, and the given keys."""
         if "entries" in self.session.capabilities.operations:
@@ -68,24 +102,25 @@ class Handle:
     def _write(self, f: str, key: Any, value: Any, ttl_ms: Any, spoil: bool) -> Observed:
         given = copy.deepcopy(value) if spoil else value
         method = getattr(self.store, f)
-        arguments = {} if ttl_ms is None else {"ttl_ms": ttl_ms}
+        timed = {} if ttl_ms is None else {"ttl_ms": ttl_ms}
         seen = self._call(
-            Call(f=f, key=key, value=value, ttl_ms=ttl_ms), lambda: method(key, given, **arguments)
+            Call(f=f, key=key, value=value, ttl_ms=ttl_ms), lambda: method(key, given, **timed)
         )
         if spoil:
             _spoil(given)
             self.session.note("# the caller then changed the object it had passed in")
         return seen
 
+    def _newer(
+        self, f: str, key: Any = None, value: Any = None, ttl_ms: Any = None, compared: Any = None
+    ) -> Observed:
+        call = Call(f=f, key=key, value=value, ttl_ms=ttl_ms, comparison=compared)
+        by_place, by_name = arguments(f, key, value, ttl_ms, compared)
+        method: Callable[..., Any] = getattr(self.store, f)
+        return self._call(call, lambda: method(*by_place, **by_name))
+
     def _call(self, call: Call, make: Callable[[], Any], spoil: bool = False) -> Observed:
-        full = Call(
-            f=call.f,
-            plugin=self.plugin,
-            namespace=self.namespace,
-            key=call.key,
-            value=call.value,
-            ttl_ms=call.ttl_ms,
-        )
+        full = dataclasses.replace(call, plugin=self.plugin, namespace=self.namespace)
         seen, raw = self.session.step(full, make, on=self.name)
         if spoil:
             _spoil(raw)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import ABSENT, Entry
+from onewinner.contract.newer import WRITES
 from onewinner.history import Fail, Ok, Operation
+from onewinner.history.plain import shown
 from onewinner.suite.replay import token_of
 from onewinner.suite.tree import REPLAY, Violation
 
@@ -95,22 +97,22 @@ def told(operation: Operation) -> str:
 
 def _call(operation: Operation) -> str:
     value = operation.value
-    shown = [] if value["key"] is None else [repr(value["key"])]
-    if operation.f in {_CLAIM, "register"}:
-        shown.append(repr(value["value"]))
-        shown += [] if value["ttl_ms"] is None else [f"ttl_ms={value['ttl_ms']}"]
-    return f"{operation.f}({', '.join(shown)})"
+    given = [] if value["key"] is None else [repr(value["key"])]
+    if operation.f in WRITES or value["value"] is not None:
+        given.append(repr(value["value"]))
+        given += [] if value["ttl_ms"] is None else [f"ttl_ms={value['ttl_ms']}"]
+    return f"{operation.f}({', '.join(given)})"
 
 
 def _answer(operation: Operation) -> str:
     match operation.outcome:
         case Ok(result) if result is ABSENT:
             return "no row"
-        case Ok(result) if isinstance(result, tuple | list):
+        case Ok(result) if operation.f == "entries":
             rows = [f"{row.key}: {row.value!r}" for row in result if isinstance(row, Entry)]
             return "{" + ", ".join(rows) + "}"
         case Ok(result):
-            return repr(result)[:_LONGEST]
+            return shown(operation.f, result)[:_LONGEST]
         case Fail({"code": code, "message": message}):
             return f"raised {code}: {message}"[:_LONGEST]
         case other:

@@ -10,11 +10,12 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onewinner.adapters.targets import TargetError
 from onewinner.clock import SystemClock, monotonic_ns
 from onewinner.contract import StoreError
+from onewinner.contract.newer import arguments
 from onewinner.suite.options import CALL_MAX_S
 from onewinner.suite.tree import CheckResult, Status
 
@@ -209,15 +210,36 @@ def probe(_send: Send, target: Target, location: str) -> Probed:
     return Probed(capabilities, lines=tuple(lines), notes=notes)
 
 
+_WORDS: Final[tuple[tuple[str, str | None, Any], ...]] = (
+    ("register", "w", None),
+    ("lookup", "w", None),
+    ("lookup_many", None, ["w", "never"]),
+    ("count", None, None),
+    ("entries", None, None),
+    ("update", "n", {"increment": 1}),
+    ("delete_if", "n", {"above": 1}),
+    ("observe", "n", None),
+    ("compare_and_apply", "n", {"set": 2}),
+    ("compare_and_apply", "n", {"delete": None}),
+    ("delete_if_equal", "n", 2),
+    ("consume", "w", None),
+    ("delete", "w", None),
+    ("clear", None, None),
+    ("sweep_expired", None, None),
+)
+
+
 def _each_word(backend: Any, store: Any, operations: frozenset[str]) -> list[str]:
     """Make each call once, so that each kind of answer has been held against the schema."""
     made = 0
-    arguments = {"register": ("w", None), "lookup": ("w",), "consume": ("w",), "delete": ("w",)}
-    for f in ("register", "lookup", "entries", "consume", "delete", "clear", "sweep_expired"):
+    observed = ""
+    for f, key, value in _WORDS:
         if f in operations:
             on = backend if f == "sweep_expired" else store
+            by_place, by_name = arguments(f, key, value, None, observed)
             try:
-                getattr(on, f)(*arguments.get(f, ()))
+                answer = getattr(on, f)(*by_place, **by_name)
+                observed = answer.comparison if f == "observe" else observed
             except StoreError as error:
                 return [f"WRONG: {f} raised {error}"]
             except TargetError:

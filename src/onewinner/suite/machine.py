@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from hypothesis import event, reject
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 
 from onewinner.clock import monotonic_ns
+from onewinner.contract import OPTIONAL_OPERATIONS
 from onewinner.contract.clauses import missing_need
 from onewinner.strategies import programs
 from onewinner.suite.answers import Raised
@@ -86,11 +87,15 @@ _WRITES: st.SearchStrategy[_Write] = st.tuples(
 )
 
 
+SPACES: Final[Bundle[Handle]] = Bundle("spaces")
+"""The namespaces that a program has open."""
+
+
 class StoreMachine(RuleBasedStateMachine):
     """One program. Subclasses set `campaign` (see `machine_for`)."""
 
     campaign: ClassVar[Campaign]
-    spaces: Bundle[Handle] = Bundle("spaces")
+    spaces = SPACES
 
     def __init__(self) -> None:
         super().__init__()
@@ -289,7 +294,10 @@ class StoreMachine(RuleBasedStateMachine):
         assert state is not None
         again: Handle = self.drive(
             lambda: self.session.open(
-                *place, max_entries=state.max_entries, default_ttl_ms=state.default_ttl_ms
+                *place,
+                max_entries=state.max_entries,
+                default_ttl_ms=state.default_ttl_ms,
+                overflow_policy=state.overflow_policy,
             )
         )
         handle.store, handle.name = again.store, again.name
@@ -343,5 +351,13 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def machine_for(campaign: Campaign) -> type[StoreMachine]:
-    """Answer a machine class whose programs belong to `campaign`."""
-    return type("StoreProgram", (StoreMachine,), {"campaign": campaign})
+    """Answer a machine class whose programs belong to `campaign`.
+
+    The rules of newer operations are drawn only for stores that have any.
+    """
+    from onewinner.suite.newer_machine import NewerStoreMachine
+
+    offered = campaign.capabilities
+    newer = offered.overflow_option or OPTIONAL_OPERATIONS & offered.operations
+    kind = NewerStoreMachine if newer else StoreMachine
+    return type("StoreProgram", (kind,), {"campaign": campaign})

@@ -8,9 +8,11 @@ leave no expiry in doubt.
 from __future__ import annotations
 
 from itertools import permutations
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from onewinner.contract.newer import WRITES
 from onewinner.history import Fail, Info, Ok
+from onewinner.history.plain import answer_of, comparison_of
 from onewinner.model import Call, Rules, State, outcomes
 from onewinner.suite.answers import (
     Broken,
@@ -18,7 +20,9 @@ from onewinner.suite.answers import (
     agrees,
     agrees_in_real_time,
     beside_others,
+    noted,
     observe,
+    strictly_aged,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +32,6 @@ if TYPE_CHECKING:
     from onewinner.history import Operation
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.answers import Observed
-
-_WRITES: Final = frozenset({"register", "register_if_absent"})
 
 
 class Judge:
@@ -73,7 +75,7 @@ class Judge:
         now = 0
         for operation in operations:
             told: int = operation.extra["now"]
-            now = told if self._exact else max(told, now + (operation.f in _WRITES))
+            now = told if self._exact else max(told, now + (operation.f in WRITES))
             reached = [after for state in reached for after in self._step(state, operation, now)]
             if not reached:
                 return []
@@ -86,6 +88,7 @@ class Judge:
             plugin=value["plugin"],
             namespace=value["namespace"],
             max_entries=value["max_entries"],
+            overflow_policy=value.get("policy"),
         )
         opened = outcomes(self._rules, state, opening, now)[0][1]
         if operation.f == "open":
@@ -103,6 +106,8 @@ class Judge:
 
     def _agrees(self, answer: Any, seen: Observed) -> bool:
         answer = beside_others(answer, alone=False)  # of one location come many schedules
+        if self._rules.strict_ages and not strictly_aged(seen):
+            return False
         if self._exact:
             return agrees(answer, seen)
         return agrees_in_real_time(answer, seen, self._unit_ms)
@@ -110,13 +115,16 @@ class Judge:
 
 def _called(operation: Operation) -> Call:
     value = operation.value
+    result = operation.outcome.result if isinstance(operation.outcome, Ok) else None
     return Call(
         f=operation.f,
         plugin=value["plugin"],
         namespace=value["namespace"],
         key=value["key"],
-        value=value["value"] if operation.f in _WRITES else None,
+        value=value["value"],
         ttl_ms=value["ttl_ms"],
+        comparison=comparison_of(result),
+        noted=noted(answer_of(operation.f, result)),
     )
 
 
@@ -124,7 +132,7 @@ def observed(operation: Operation) -> Observed:
     """Answer what was seen of an operation, in the words that the model's answers are held to."""
     match operation.outcome:
         case Ok(result):
-            listed = list(result) if operation.f == "entries" else result
+            listed = list(result) if operation.f == "entries" else answer_of(operation.f, result)
             return observe(operation.f, lambda: listed)[0]
         case Fail({"code": code, "operation": name, "message": message}):
             return Raised(code, name, message)

@@ -34,6 +34,8 @@ VIRTUAL_START_MS: Final = 1_700_000_000_000
 
 _CROWD: Final = 4
 _COARSE_FLOOR: Final = 24
+_FEW: Final = 24
+"""The floor of the races of newer operations, which are judged exactly, a namespace at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Race:
         """Say what the race lacks to be run against a store, None if nothing."""
         if self.level == "process" and capabilities.scope != "process":
             return f"{self.name} needs a store that processes can share"
+        if (lacks := CLAUSES[self.clauses[0]].missing(capabilities)) is not None:
+            return lacks
         if self.kind in {"full", "spaces"} and (lacks := missing_need("eviction", capabilities)):
             return lacks
         for need in self.needs:
@@ -163,6 +167,14 @@ RACES: Final[tuple[Race, ...]] = (
         floor=24,
     ),
     _on_processes("spaces", ("EVICT-7", "READ-5", "DEL-5", "ERR-3"), floor=24),
+    *_pair("updates", "UPD-2", "UPD-3", "entries|lookup", floor=_FEW),
+    *_pair("equal-deletes", "DEL-9", "DEL-10", "entries|lookup", floor=_FEW),
+    *_pair("conditional-deletes", "DEL-11", "DEL-12", "entries|lookup", floor=_FEW),
+    *_pair("comparisons", "CAS-4", "CAS-5", "entries|lookup", floor=_FEW),
+    *_pair("many-lookups", "READ-10", "READ-10", "delete|consume", floor=_FEW),
+    *_pair("counts", "READ-8", "READ-8", "delete|consume", floor=_FEW),
+    *_pair("rejects", "EVICT-10", "EVICT-11", "entries|lookup", floor=_FEW),
+    *_pair("ages", "READ-11", "READ-12", floor=_FEW),
     _on_processes("row-cap", ("CAP-5", "ERR-3"), floor=20),
     _on_processes("visible", ("REG-3", "ERR-3"), "lookup", floor=100),
     Race(

@@ -24,10 +24,13 @@ from onewinner.checker.limits import full_namespace, row_cap, within_cap
 from onewinner.checker.readers import snapshots, visibility
 from onewinner.checker.spaces import SLACK_MS, SpaceModel
 from onewinner.contract import BASE
+from onewinner.contract.newer import WRITES
 from onewinner.generator.rounds import ROOMY
 from onewinner.generator.spaces import SIBLING, SPACE
 from onewinner.history import Fail, Info, Ok
+from onewinner.history.plain import shown
 from onewinner.model import Rules
+from onewinner.suite.newer_rulings import aged, exact, rejecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -239,6 +242,8 @@ _CLAIMS: Final = frozenset({CLAIM})
 _PUTS: Final = frozenset({CLAIM, "register"})
 _TAKES: Final = frozenset({"delete", "consume"})
 _CLEARS: Final = frozenset({"clear"})
+_CONDITIONAL: Final = frozenset({"delete_if_equal", "delete_if"})
+_LOOKS: Final = frozenset({"lookup_many", "count"})
 
 RULINGS: Final[dict[str, Ruling]] = {
     "claims": Ruling(_claims, _meter(writes=_CLAIMS), keyed=True, counted=True),
@@ -266,6 +271,14 @@ RULINGS: Final[dict[str, Ruling]] = {
         timed=True,
         elsewhere={TORN: "READ-5", IN_STEPS: "DEL-5", UNCLEAR: "DEL-5"},
     ),
+    "updates": Ruling(exact, _meter(writes=frozenset({"update"}))),
+    "equal-deletes": Ruling(exact, _meter(writes=_CONDITIONAL | _PUTS), counted=True),
+    "conditional-deletes": Ruling(exact, _meter(writes=_CONDITIONAL | _PUTS), counted=True),
+    "comparisons": Ruling(exact, _meter(writes=frozenset({"compare_and_apply"}))),
+    "many-lookups": Ruling(exact, _meter(writes=_PUTS | _TAKES, reads=_LOOKS, by_key=False)),
+    "counts": Ruling(exact, _meter(writes=_PUTS | _TAKES, reads=_LOOKS, by_key=False)),
+    "rejects": Ruling(rejecting, _meter(writes=_PUTS | _TAKES, by_key=False)),
+    "ages": Ruling(aged, _meter(writes=_PUTS, by_key=False)),
 }
 
 
@@ -295,7 +308,7 @@ def _line(operation: Operation, zero: int) -> str:
 def _call(operation: Operation) -> str:
     value = operation.value
     arguments = [] if value["key"] is None else [repr(value["key"])]
-    if operation.f in _PUTS:
+    if operation.f in WRITES or value["value"] is not None:
         arguments.append(repr(value["value"]))
         if value["ttl_ms"] is not None:
             arguments.append(f"ttl_ms={value['ttl_ms']}")
@@ -305,7 +318,8 @@ def _call(operation: Operation) -> str:
 def _answer(operation: Operation) -> str:
     match operation.outcome:
         case Ok(result):
-            text = "[" + ", ".join(map(_row, result)) + "]" if _listed(result) else repr(result)
+            listed = _listed(result)
+            text = f"[{', '.join(map(_row, result))}]" if listed else shown(operation.f, result)
         case Fail(error):
             text = f"raised {error['code']} in {error['operation']}: {error['message']}"
         case Info(reason):

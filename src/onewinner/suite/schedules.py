@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
-from onewinner.contract import Capabilities
+from onewinner.contract import WHOLE
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
 from onewinner.schedule.choice import TRACED, choice, refusal
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from onewinner.adapters.targets import Target
     from onewinner.clock import Clock
+    from onewinner.contract import Capabilities
     from onewinner.schedule.gate import Boundary
-    from onewinner.schedule.scenarios import Scenario
+    from onewinner.schedule.scenario import Scenario
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.held import Bad
     from onewinner.suite.options import Listener
@@ -56,7 +57,7 @@ def silent(_: object) -> None:
 
 def clauses(*, processes: bool) -> tuple[str, ...]:
     """Answer the clauses that a sweep can judge, the one that it is about first."""
-    found = [each.clause(processes=processes) for each in scenarios(Capabilities())]
+    found = [each.clause(processes=processes) for each in scenarios(WHOLE)]
     errors = "ERR-3" if processes else "ERR-2"
     return tuple(dict.fromkeys([*(each for each in found if each is not None), errors]))
 

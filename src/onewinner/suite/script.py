@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import Absent
-from onewinner.model import Count, Listing, Refused, Value, as_code
+from onewinner.model import Count, Listing, Many, Refused, Size, Status, Value, as_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,8 @@ def assertion(statement: str, expected: Sequence[Answer], *, exact: bool) -> str
             f'else:\n    raise AssertionError("accepted, where {refused[0]} was due")'
         )
     plain = [answer for answer in expected if not isinstance(answer, Refused)]
+    if ".observe(" in statement:
+        statement = f"{statement}.value"
     match plain[0]:
         case Listing(rows) if exact:
             wanted = [(r.key, json.loads(r.value), r.created_at, r.expires_at) for r in rows]
@@ -65,6 +67,14 @@ def assertion(statement: str, expected: Sequence[Answer], *, exact: bool) -> str
             )
         case Value(text):
             return f"seen = {statement}\nassert seen == {as_code(json.loads(text))}, seen"
+        case Size(rows):
+            return f"seen = {statement}\nassert seen == {rows}, seen"
+        case Many(values):
+            wanted_each = ", ".join(map(_literal, values))
+            return f"seen = {statement}\nassert seen == [{wanted_each}], seen"
+        case Status():
+            words = sorted({answer.word for answer in plain if isinstance(answer, Status)})
+            return f"seen = {statement}\nassert seen.status in {words!r}, seen"
         case Count(low, high):
             return f"seen = {statement}\nassert {low} <= seen <= {high}, seen"
         case Absent():
@@ -73,6 +83,10 @@ def assertion(statement: str, expected: Sequence[Answer], *, exact: bool) -> str
             return f"seen = {statement}\nassert seen in {plain!r}, seen"
         case _:
             return f"seen = {statement}\nassert seen is {plain[0]!r}, seen"
+
+
+def _literal(value: Value | Absent) -> str:
+    return "onewinner.ABSENT" if isinstance(value, Absent) else as_code(json.loads(value.text))
 
 
 def program(target: Target, steps: Sequence[Step], last: str, *, start_ms: int | None) -> str:

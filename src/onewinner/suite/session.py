@@ -8,10 +8,11 @@ they did can be printed as a script.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.clock import ManualClock, SystemClock, monotonic_ns, sleep
+from onewinner.contract.newer import WRITES
 from onewinner.model import (
     Call,
     Listing,
@@ -19,10 +20,10 @@ from onewinner.model import (
     Rules,
     State,
     describe_call,
+    forgetting,
     outcomes,
 )
 from onewinner.suite.answers import (
-    Broken,
     Observed,
     Raised,
     agrees,
@@ -30,15 +31,17 @@ from onewinner.suite.answers import (
     beside_others,
     describe_observed,
     names_its_operation,
+    noted,
     observe,
+    strictly_aged,
 )
 from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.handle import Handle
 from onewinner.suite.recollection import Recollection
-from onewinner.suite.script import Step, assertion, program, tolerant
+from onewinner.suite.script import Step, tolerant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Backend, Capabilities
@@ -73,7 +76,6 @@ class Session:
     current: str = ""
     state: State = field(default_factory=State)
     now: int = START_MS
-    evicted: set[tuple[str, str, str]] = field(default_factory=set)
     was_at_cap: bool = False
     last: Recollection = field(default_factory=Recollection)
     on_step: Callable[[State, Call, Observed], None] | None = None
@@ -83,6 +85,7 @@ class Session:
     _others: list[State] = field(default_factory=list)
     _narrowed: bool = False
     _times: dict[tuple[str, str, str, int], tuple[int, int | None]] = field(default_factory=dict)
+    _observations: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._rules = Rules.of(self.capabilities)
@@ -157,16 +160,15 @@ class Session:
         namespace: Any = "space",
         *,
         max_entries: Any = 100,
-        default_ttl_ms: Any = None,
         backend: int = 0,
+        **options: Any,
     ) -> Handle:
-        """Open a namespace that the contract allows; a refusal raises `Divergence`."""
+        """Open a namespace that the contract allows; a refusal raises `Divergence`.
+
+        `options` are what else an opening takes: `default_ttl_ms`, `overflow_policy`.
+        """
         handle = self.try_open(
-            plugin,
-            namespace,
-            max_entries=max_entries,
-            default_ttl_ms=default_ttl_ms,
-            backend=backend,
+            plugin, namespace, max_entries=max_entries, backend=backend, **options
         )
         assert handle is not None, "the contract refuses this; use try_open"
         return handle
@@ -177,24 +179,18 @@ class Session:
         namespace: Any = "space",
         *,
         max_entries: Any = 100,
-        default_ttl_ms: Any = None,
         backend: int = 0,
+        **options: Any,
     ) -> Handle | None:
         """Open a namespace, or answer None where the store refused it as it must."""
         plugin += self.tag
-        call = Call(
-            f="open",
-            plugin=plugin,
-            namespace=namespace,
-            max_entries=max_entries,
-            default_ttl_ms=default_ttl_ms,
-        )
-        options = {} if default_ttl_ms is None else {"default_ttl_ms": default_ttl_ms}
+        given = {name: value for name, value in options.items() if value is not None}
+        call = Call(f="open", plugin=plugin, namespace=namespace, max_entries=max_entries, **given)
         name = f"s{sum('= backend' in step.code for step in self.steps) + 1}"
         seen, store = self.step(
             call,
             lambda: self._backends[backend].open(
-                plugin, namespace, max_entries=max_entries, **options
+                plugin, namespace, max_entries=max_entries, **given
             ),
             on=_backend_name(backend),
             assign=name,
@@ -215,6 +211,7 @@ class Session:
         self.last.moved()
         self.close()
         self._connect()
+        self.state, *self._others = map(forgetting, (self.state, *self._others))
         self.note("backend.close()\nbackend = connect(location, clock=clock)")
 
     def sweep(self) -> Observed:
@@ -254,12 +251,13 @@ class Session:
 
         Raises Divergence where no outcome of the model agrees.
         """
-        if not self.virtual and call.f in ("register", "register_if_absent"):
+        if not self.virtual and call.f in WRITES:
             self.now += 1  # in real time every write is younger than the one before
         self.calls += 1
         self.current = f"{on}.{describe_call(call)}"
         seen, raw = observe(call.f, make)
         self.current = ""
+        call = replace(call, noted=noted(raw))
         self.judge_seen(call, seen, on=on, assign=assign)
         return seen, raw
 
@@ -268,7 +266,7 @@ class Session:
 
         Raises Undecided where nothing explains it and some explanations were not kept.
         """
-        statement, before = f"{on}.{describe_call(call)}", self.state
+        statement, before = self._statement(call, on), self.state
         possible = [
             outcome
             for state in (before, *self._others)
@@ -287,13 +285,28 @@ class Session:
             raise self._diverged(call, expected, seen, before, clause, statement)
         self._keep(agreeing)
         self.was_at_cap |= any(isinstance(a, Refused) and a.rule == "CAP-1" for a in expected)
-        self._remember_evicted(before, call)
-        self.last.done(before, call, seen, self.now)
+        self.last.done(before, self.state, call, seen, self.now)
+        assign = assign or self._observed(call)
         code = f"{assign} = {statement}" if assign else statement
         code = tolerant(code) if isinstance(seen, Raised) else code
         self.steps.append(Step(code, describe_observed(seen), self.now))
         if self.on_step is not None:
             self.on_step(before, call, seen)
+
+    def _statement(self, call: Call, on: str) -> str:
+        """Answer a call as Python; a comparison is that of the observation which it came from."""
+        name = self._observations.get(call.comparison or "")
+        if name is None:
+            return f"{on}.{describe_call(call)}"
+        shown = describe_call(replace(call, comparison=""))
+        return f"{on}.{shown.replace(repr(''), f'{name}.comparison', 1)}"
+
+    def _observed(self, call: Call) -> str:
+        """Answer a name for what a call observed, none where it did not."""
+        if call.f != "observe" or call.noted is None:
+            return ""
+        self._observations[call.noted] = name = f"seen{len(self._observations) + 1}"
+        return name
 
     def _keep(self, agreeing: list[State]) -> None:
         """Go on with all states that explain what was seen; where they are too many, with one.
@@ -306,17 +319,6 @@ class Session:
             self._narrowed = self._narrowed or len(others) >= _STATES_MAX
             self._others = [] if self._narrowed else others
 
-    def _remember_evicted(self, before: State, call: Call) -> None:
-        """Keep in mind which rows an insert pushed out: a wrong answer about them has a cause."""
-        if call.f not in ("register", "register_if_absent"):
-            return
-        old = before.space(call.plugin, call.namespace)
-        new = self.state.space(call.plugin, call.namespace)
-        if old is None or new is None or len(new.rows) > len(old.rows):
-            return
-        kept = {row.key for row in new.rows}
-        self.evicted |= {(old.plugin, old.name, r.key) for r in old.rows if r.key not in kept}
-
     def note(self, code: str) -> None:
         """Add a line to the program that is no call."""
         self.steps.append(Step(code, "", self.now))
@@ -324,9 +326,13 @@ class Session:
     def _agrees(self, answer: Answer, seen: Observed) -> bool:
         if self.target.location is not None:
             answer = beside_others(answer, alone=self.target.started)
+        if self.capabilities.strict_ages and not strictly_aged(seen):
+            return False
         if self.virtual:
             return agrees(answer, seen)
-        return agrees_in_real_time(answer, seen, self.unit_ms)
+        # Where ages are strict, a row may be said to be younger by as many ms as there were writes.
+        ahead_ms = self.calls if self.capabilities.strict_ages else 0
+        return agrees_in_real_time(answer, seen, self.unit_ms + ahead_ms)
 
     def _times_kept(self, call: Call, seen: Observed) -> bool:
         """In real time the first listing of a row fixes its times; they must not change later."""
@@ -361,25 +367,6 @@ class Session:
             now=self.now,
             clause=clause,
         )
-
-    # --- in words -----------------------------------------------------------------------------
-
-    def script(self, divergence: Divergence) -> str:
-        """Answer the program up to the divergence as Python to paste."""
-        last = assertion(self.steps[-1].code, divergence.expected, exact=self.virtual)
-        if isinstance(seen := divergence.observed, Broken) and seen.text.startswith("raised"):
-            last = f"{self.steps[-1].code}  # {seen.text}"
-        start_ms = START_MS if self.virtual else None
-        return program(self.target, self.steps[:-1], last, start_ms=start_ms)
-
-    def timeline(self, most: int = 40) -> Iterator[str]:
-        """Answer the steps with their times, a line each; of a long program the last ones."""
-        if len(self.steps) > most:
-            yield f"... {len(self.steps) - most} earlier steps"
-        for step in self.steps[-most:]:
-            seen = f"  ->  {step.seen}" if step.seen else ""
-            for line in step.code.splitlines():
-                yield f"{step.at_ms - START_MS:>+9} ms  {line}{seen}"
 
 
 def _backend_name(number: int) -> str:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from onewinner.model import Listing, Value
 from onewinner.suite.answers import Broken, Raised
-from onewinner.suite.diagnosis import blame, lost_in_eviction, missing_rows, read_differently
+from onewinner.suite.diagnosis import (
+    blame,
+    lost_in_eviction,
+    missing_rows,
+    read_differently,
+    tied,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +34,8 @@ def broken_clause(session: Session, divergence: Divergence) -> str:
     subject = divergence.clause
     if subject is None or _served_no_more(session, divergence, subject):
         return blame(session, divergence)
+    if tied(session, divergence):
+        return "READ-11"
     if _out_of_order(divergence):
         return "READ-4"
     can_be = _CAN_BE.get(subject)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
-    from onewinner.schedule.scenarios import Scenario
+    from onewinner.schedule.scenario import Scenario
     from onewinner.suite.held import Bad
     from onewinner.suite.tree import CheckResult, Violation
 

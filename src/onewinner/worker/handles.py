@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
@@ -36,7 +36,9 @@ class Handles:
         where = (call.plugin, call.namespace)
         found = self._stores.get(where)
         if found is None:
-            opened = self.connect().open(*where, max_entries=call.max_entries)
+            backend: Any = self.connect()
+            options = {} if call.policy is None else {"overflow_policy": call.policy}
+            opened: Store = backend.open(*where, max_entries=call.max_entries, **options)
             found = self._stores.setdefault(where, opened)
         return found
 

@@ -55,7 +55,7 @@ class Journal:
 
     def words(self, call: Call) -> bytes:
         """Answer the call as it stands in the journal, to be given to `invoke`."""
-        f, plugin, namespace, key, value, ttl_ms, _ = call
+        f, plugin, namespace, key, value, ttl_ms, *_ = call
         head = self._heads.get((f, plugin, namespace)) or self._head(f, plugin, namespace)
         short = "null" if ttl_ms is None else ttl_ms
         return f'{head}{_json(key)},"value":{_json(value)},"ttl_ms":{short}}}'.encode()

@@ -15,6 +15,7 @@ from onewinner.clock import SharedClock, monotonic_ns, sleep, wall_ns
 from onewinner.contract import ABSENT
 from onewinner.generator import Pass
 from onewinner.schedule.gate import watch_statements
+from onewinner.worker.acts import Acts
 from onewinner.worker.batches import batch_of, pin_copy
 from onewinner.worker.board import Board
 from onewinner.worker.handles import Handles
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _SWITCH_INTERVAL_S: Final = 1e-6
 _WAIT_STEP_S: Final = 0.05
 _WALL_PATIENCE_NS: Final = 5_000_000_000
+_WON_BY_TRUE: Final = frozenset({"register_if_absent", "delete_if_equal", "delete_if"})
 
 
 def serve(
@@ -188,6 +190,7 @@ class Client:
     ) -> None:
         self.number = number
         self.handles = handles
+        self._acts = Acts(handles)
         self.segments: list[Segment] = []
         self.drifts_ms: list[int] = []
         self._parts = parts
@@ -335,18 +338,9 @@ class Client:
     def _act(self, call: Call) -> Callable[[], Any]:
         """Answer the call without arguments; an error of opening becomes the call's own."""
         try:
-            if call.f == "sweep_expired":
-                return self.handles.connect().sweep_expired
-            if call.f == "open":
-                return partial(self.handles.store, call)
-            method = getattr(self.handles.store(call), call.f)
+            return self._acts.act(call)
         except BaseException as error:
             return partial(_raise, error)
-        if call.f in {"register", "register_if_absent"}:
-            if call.ttl_ms is None:
-                return partial(method, call.key, call.value)
-            return partial(method, call.key, call.value, ttl_ms=call.ttl_ms)
-        return method if call.key is None else partial(method, call.key)
 
     def _fire(self, index: int, part: Part, acts: list[Prepared]) -> None:
         self._enter(index, "volley")
@@ -383,7 +377,7 @@ def _won(call: Call, record: Record) -> bool:
         return False
     if call.f == "consume":
         return record.answer is not ABSENT
-    return call.f == "register_if_absent" and record.answer is True
+    return call.f in _WON_BY_TRUE and record.answer is True
 
 
 def _raise(error: BaseException) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from onewinner.clock import monotonic_ns
 from onewinner.contract import ABSENT, Entry, StoreError
 from onewinner.contract.values import is_json
+from onewinner.history.plain import READS_MANY, plain_answer
 from onewinner.worker.journal import FAIL, INFO, OK
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ def plain(f: str, answer: Any) -> tuple[int, Any]:
         return OK, answer
     if f == "entries":
         return _listing(answer)
+    if f == READS_MANY and isinstance(answer, list):
+        answer = plain_answer(f, answer)
     return (OK, answer) if is_json(answer) else (OK, f"<{answer!r:.200}>")
 
 

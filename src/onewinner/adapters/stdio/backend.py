@@ -4,61 +4,32 @@ from __future__ import annotations
 
 import shlex
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from msgspec import UNSET
 
 from onewinner.adapters.stdio import messages
 from onewinner.adapters.stdio.copies import REGISTRY
 from onewinner.adapters.stdio.link import store_error
+from onewinner.adapters.stdio.store import CommandStore, answer_of, sendable
 from onewinner.adapters.targets import TargetError
 from onewinner.clock import monotonic_ns
 from onewinner.contract import (
-    ABSENT,
     PROFILES,
-    Absent,
     Capabilities,
-    Entry,
-    InvalidInput,
-    LimitExceeded,
 )
-from onewinner.contract.values import is_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from onewinner.adapters.stdio.copies import Copies
     from onewinner.adapters.stdio.link import Link
-    from onewinner.adapters.stdio.messages import Item, Listed, Offer, Outcome, Sought
+    from onewinner.adapters.stdio.messages import Item, Offer, Outcome
+    from onewinner.adapters.stdio.store import Call
     from onewinner.clock import Clock
-    from onewinner.contract import Backend, Connect, Json, Store
+    from onewinner.contract import Backend, Connect, Store
 
-_SCALARS = frozenset({str, int, bool, type(None)})
 _NAMES = {wire: name for name, wire in messages.METHODS.items()}
-
-
-class Call(Protocol):
-    """A call as the kit's generators write it."""
-
-    @property
-    def f(self) -> str:
-        """The operation."""
-        ...  # pragma: no cover
-
-    @property
-    def key(self) -> str | None:
-        """The key, None where it has none."""
-        ...  # pragma: no cover
-
-    @property
-    def value(self) -> Json:
-        """The value of a write."""
-        ...  # pragma: no cover
-
-    @property
-    def ttl_ms(self) -> int | None:
-        """The time to live of a write."""
-        ...  # pragma: no cover
 
 
 class Fired(NamedTuple):
@@ -67,75 +38,6 @@ class Fired(NamedTuple):
     came_to: Callable[[], Any]
     started_ns: int
     ended_ns: int
-
-
-class CommandStore:
-    """A handle on one namespace, which a copy of the command has open."""
-
-    def __init__(self, backend: CommandBackend, link: Link, handle: int) -> None:
-        self._backend = backend
-        self._link = link
-        self._handle = handle
-
-    def register(self, key: str, value: Json, *, ttl_ms: int | None = None) -> None:
-        """Ask for an upsert."""
-        self._call("register", messages.Register, self._write("register", key, value, ttl_ms))
-
-    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
-        """Ask for a claim."""
-        params = self._write("register", key, value, ttl_ms)
-        won: bool = self._call("register", messages.RegisterIfAbsent, params)
-        return won
-
-    def lookup(self, key: str) -> Json | Absent:
-        """Ask for the live value."""
-        return _sought(self._call("lookup", messages.Lookup, self._key("lookup", key)))
-
-    def consume(self, key: str) -> Json | Absent:
-        """Ask for the live value, and for its end."""
-        return _sought(self._call("consume", messages.Consume, self._key("consume", key)))
-
-    def delete(self, key: str) -> bool:
-        """Ask for a removal."""
-        removed: bool = self._call("delete", messages.Delete, self._key("delete", key))
-        return removed
-
-    def entries(self) -> list[Entry]:
-        """Ask for all live rows."""
-        return _entries(self._call("entries", messages.Entries, self._all()))
-
-    def clear(self) -> None:
-        """Ask for the end of all rows."""
-        self._call("clear", messages.Clear, self._all())
-
-    def item(self, call: Call) -> Item:
-        """Answer a call as an operation of a batch."""
-        params: Any
-        if call.f in {"register", "register_if_absent"}:
-            params = self._write("register", call.key, call.value, call.ttl_ms)
-        else:
-            params = self._all() if call.key is None else self._key(call.f, call.key)
-        return messages.Item(method=cast("Any", messages.METHODS[call.f]), params=params)
-
-    def _call(self, operation: str, kind: Callable[..., messages.Request], params: Any) -> Any:
-        return self._link.call(kind, params, operation)
-
-    def _write(self, operation: str, key: Any, value: Any, ttl_ms: Any) -> messages.WriteParams:
-        sendable(operation, key, value, ttl_ms)
-        return messages.WriteParams(
-            handle=self._handle,
-            key=key,
-            value=value,
-            ttl_ms=UNSET if ttl_ms is None else ttl_ms,
-            now=self._backend.now(),
-        )
-
-    def _key(self, operation: str, key: Any) -> messages.KeyParams:
-        sendable(operation, key)
-        return messages.KeyParams(handle=self._handle, key=key, now=self._backend.now())
-
-    def _all(self) -> messages.HandleParams:
-        return messages.HandleParams(handle=self._handle, now=self._backend.now())
 
 
 class CommandBackend:
@@ -167,10 +69,16 @@ class CommandBackend:
         return self._clock.now_ms() if self._tells_time else UNSET
 
     def open(
-        self, plugin_id: str, namespace: str, *, max_entries: int, default_ttl_ms: int | None = None
+        self,
+        plugin_id: str,
+        namespace: str,
+        *,
+        max_entries: int,
+        default_ttl_ms: int | None = None,
+        overflow_policy: str | None = None,
     ) -> Store:
         """Ask for a namespace."""
-        sendable("open", plugin_id, namespace, max_entries, default_ttl_ms)
+        sendable("open", plugin_id, namespace, max_entries, default_ttl_ms, overflow_policy)
         handle = self._copies.number()
         params = messages.OpenParams(
             connection=self._connection,
@@ -179,6 +87,7 @@ class CommandBackend:
             namespace=namespace,
             max_entries=max_entries,
             default_ttl_ms=UNSET if default_ttl_ms is None else default_ttl_ms,
+            overflow_policy=UNSET if overflow_policy is None else overflow_policy,
             now=self.now(),
         )
         self._link.call(messages.Open, params, "open")
@@ -237,10 +146,7 @@ class CommandBackend:
         """Answer what an operation of a batch came to, as the call would; raises as it would."""
         if isinstance(outcome.error, messages.Failure):
             raise store_error(outcome.error, "register" if f == "register_if_absent" else f)
-        result = self._link.result(item.method, outcome.result)
-        if f == "entries":
-            return _entries(result)
-        return _sought(result) if f in {"lookup", "consume"} else result
+        return answer_of(f, self._link.result(item.method, outcome.result))
 
     def close(self) -> None:
         """Have the connection closed; a second call does nothing."""
@@ -300,26 +206,8 @@ def capabilities_of(offer: Offer) -> Capabilities:
         validates_input=offer.validates_input,
         private_files=offer.private_files,
         damage=offer.damage,
-    )
-
-
-def sendable(operation: str, *arguments: Any) -> None:
-    """Refuse what JSON cannot express, and so never reaches a store."""
-    try:
-        for each in arguments:
-            if type(each) not in _SCALARS and not _is_flat(each) and not is_json(each):
-                raise InvalidInput(
-                    operation=operation,
-                    message=f"{each!r:.80} cannot be written as JSON, so it was not sent",
-                )
-    except RecursionError as error:
-        raise LimitExceeded(operation=operation, message="nested too deep to be sent") from error
-
-
-def _is_flat(value: Any) -> bool:
-    """Tell at once of most values that they are JSON."""
-    return type(value) is dict and all(
-        type(key) is str and type(member) in _SCALARS for key, member in value.items()
+        overflow_option=offer.overflow_option,
+        strict_ages=offer.strict_ages,
     )
 
 
@@ -336,13 +224,3 @@ def _misfired(outcomes: Sequence[Outcome], due: int, sent_ns: int, taken_ns: int
             )
         before = outcome.t[1]
     return ""
-
-
-def _entries(rows: Sequence[Listed]) -> list[Entry]:
-    return [Entry(row.key, row.value, row.created_at, row.expires_at) for row in rows]
-
-
-def _sought(found: Sought) -> Json | Absent:
-    if not found.found:
-        return ABSENT
-    return cast("Json", found.value)

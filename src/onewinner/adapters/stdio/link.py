@@ -25,7 +25,7 @@ from onewinner.contract import InvalidInput, LimitExceeded, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onewinner.adapters.stdio.messages import Request
+    from onewinner.adapters.stdio.words import Request
 
 START_S: Final = 25.0
 """How long a command may take to answer `hello`: it has to start as well."""

@@ -6,21 +6,29 @@ is never judged by an answer that the schema forbids. Unknown fields are ignored
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, UnsetType
+
+from onewinner.adapters.stdio.newer_words import Compared, NewerRequest, Observed
+from onewinner.adapters.stdio.words import (
+    Count,
+    HandleParams,
+    KeyParams,
+    Ordinal,
+    Request,
+    Sought,
+    Text,
+    Time,
+    Version,
+    Word,
+)
 
 PROTOCOL_MIN: Final = 1
 PROTOCOL_MAX: Final = 1
 
 Result = TypeVar("Result")
-
-Version: TypeAlias = Annotated[int, Meta(ge=1)]
-Count: TypeAlias = Annotated[int, Meta(ge=1)]
-Ordinal: TypeAlias = Annotated[int, Meta(ge=0)]
-Text: TypeAlias = Annotated[str, Meta(min_length=1)]
-Time: TypeAlias = "int | UnsetType"
 
 METHODS: Final[dict[str, str]] = {
     "register": "register",
@@ -31,16 +39,19 @@ METHODS: Final[dict[str, str]] = {
     "entries": "entries",
     "clear": "clear",
     "sweep_expired": "sweepExpired",
+    "count": "count",
+    "lookup_many": "lookupMany",
+    "delete_if_equal": "deleteIfEqual",
+    "delete_if": "deleteIf",
+    "update": "update",
+    "observe": "observe",
+    "compare_and_apply": "compareAndApply",
 }
 """The operations of the contract, and what they are called on the wire."""
 
 
-BATCHED: Final = frozenset(METHODS) - {"sweep_expired"}
-"""The operations that a batch may hold."""
-
-
-class Word(Struct, rename="camel", kw_only=True):
-    """What all words have in common: camelCase on the wire."""
+BATCHED: Final = frozenset(METHODS) - {"sweep_expired", "observe", "compare_and_apply"}
+"""The operations that a batch may hold: a comparison needs the answer of an observation."""
 
 
 class Range(Word):
@@ -76,6 +87,7 @@ class OpenParams(Word):
     namespace: Any
     max_entries: Any
     default_ttl_ms: Any = UNSET
+    overflow_policy: Any = UNSET
     now: Time = UNSET
 
 
@@ -86,21 +98,6 @@ class WriteParams(Word):
     key: Any
     value: Any
     ttl_ms: Any = UNSET
-    now: Time = UNSET
-
-
-class KeyParams(Word):
-    """A key."""
-
-    handle: Ordinal
-    key: Any
-    now: Time = UNSET
-
-
-class HandleParams(Word):
-    """All of a namespace."""
-
-    handle: Ordinal
     now: Time = UNSET
 
 
@@ -122,13 +119,6 @@ class DamageParams(Word):
 
 class Nothing(Word):
     """No parameters."""
-
-
-class Request(Word, tag_field="method"):
-    """A request; `id` is not used twice on one process."""
-
-    jsonrpc: Literal["2.0"]
-    id: Count
 
 
 class Hello(Request, tag="hello"):
@@ -219,7 +209,18 @@ class Item(Word):
     """One operation of a batch, with the parameters that it has as a request of its own."""
 
     method: Literal[
-        "register", "registerIfAbsent", "lookup", "consume", "delete", "entries", "clear"
+        "register",
+        "registerIfAbsent",
+        "lookup",
+        "consume",
+        "delete",
+        "entries",
+        "clear",
+        "count",
+        "lookupMany",
+        "deleteIfEqual",
+        "deleteIf",
+        "update",
     ]
     params: Any
 
@@ -256,6 +257,7 @@ AnyRequest: TypeAlias = (
     | Close
     | Bye
     | Batch
+    | NewerRequest
 )
 
 
@@ -288,6 +290,8 @@ class Offer(Word):
     validates_input: bool = False
     private_files: bool = False
     damage: bool = False
+    overflow_option: bool = False
+    strict_ages: bool = False
     locations: Literal["one", "many"] = "many"
     max_in_flight: Count = 1
     batch: bool = False
@@ -299,18 +303,6 @@ class Welcome(Word):
     protocol: Version
     implementation: Implementation
     capabilities: Offer
-
-
-class Sought(Word):
-    """What a read found; JSON `null` is a value and is found."""
-
-    found: bool
-    value: Any = UNSET
-
-    def __post_init__(self) -> None:
-        """Refuse a row without a value; raises ValueError."""
-        if self.found and self.value is UNSET:
-            raise ValueError("`found` is true and there is no `value`; a value may be null")
 
 
 class Listed(Word):
@@ -381,6 +373,13 @@ RESULTS: Final[dict[str, Any]] = {
     "entries": list[Listed],
     "clear": None,
     "sweepExpired": Ordinal,
+    "count": Ordinal,
+    "lookupMany": list[Sought],
+    "deleteIfEqual": bool,
+    "deleteIf": bool,
+    "update": bool,
+    "observe": Observed,
+    "compareAndApply": Compared,
     "damage": None,
     "close": None,
     "bye": None,

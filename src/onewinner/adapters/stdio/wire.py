@@ -15,7 +15,7 @@ from onewinner.adapters.stdio.messages import RESULTS, Answer, Response
 from onewinner.contract import LimitExceeded
 
 if TYPE_CHECKING:
-    from onewinner.adapters.stdio.messages import Request
+    from onewinner.adapters.stdio.words import Request
 
 _encode = msgspec.json.Encoder().encode
 _response = msgspec.json.Decoder(Response)

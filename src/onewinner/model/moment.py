@@ -1,0 +1,147 @@
+"""One call at one instant, and what the steps of several operations are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onewinner.contract.values import canonical, has_unkeepable_text
+from onewinner.model.state import WHITE_SPACE, Refused, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onewinner.model.state import Answer, Call, Outcome, Rules, Space, State
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One call at one instant: what every step looks at."""
+
+    rules: Rules
+    state: State
+    call: Call
+    now: int
+
+    @property
+    def space(self) -> Space:
+        """The namespace that the call is made on."""
+        space = self.state.space(self.call.plugin, self.call.namespace)
+        if space is None:
+            raise ValueError(
+                f"{self.call.f} on namespace {self.call.namespace!r} of plugin "
+                f"{self.call.plugin!r}, which was never opened; open it first"
+            )
+        return space
+
+    @property
+    def key(self) -> str:
+        """The key as the store keeps it: trimmed (INPUT-4)."""
+        key: str = self.call.key
+        return key.strip(WHITE_SPACE) if self.rules.validates else key
+
+    @property
+    def held(self) -> Row | None:
+        """The row of the key, where it is live."""
+        row = self.space.find(self.key)
+        return row if row is not None and row.live(self.now) else None
+
+    @property
+    def expires_at(self) -> int | None:
+        """When a row written now expires (TTL-1, TTL-2)."""
+        ttl = self.call.ttl_ms if self.call.ttl_ms is not None else self.space.default_ttl_ms
+        return None if ttl is None else self.now + ttl
+
+
+def insert(at: Moment, *, answer: Answer) -> Iterator[Outcome]:
+    """Write the row, evict within the namespace, then hold the plugin against its cap."""
+    for created_at in _births(at):
+        yield from _insert(
+            at, Row(at.key, canonical(at.call.value), created_at, at.expires_at), answer
+        )
+
+
+def _births(at: Moment) -> Iterator[int]:
+    """Yield when a row written now may say that it was written.
+
+    Where ages are strict that is later than all rows of the namespace (READ-11); whether rows that
+    expired or were removed count, is left to the store.
+    """
+    if not at.rules.strict_ages:
+        yield at.now
+        return
+    space = at.space
+    live = max((row.created_at for row in space.live(at.now)), default=at.now - 1)
+    stored = max((row.created_at for row in space.rows), default=live)
+    ever = live if space.newest_ms is None else space.newest_ms
+    yield from dict.fromkeys(max(at.now, newest + 1) for newest in (live, stored, ever))
+
+
+def _insert(at: Moment, row: Row, answer: Answer) -> Iterator[Outcome]:
+    space, held = at.space, at.space.find(at.key)
+    others = space.rows if held is None else tuple(r for r in space.rows if r is not held)
+    if at.rules.evicts and len(others) >= space.max_entries:
+        live = [other for other in others if other.live(at.now)]
+        full = len(live) >= space.max_entries
+        if full and (rule := _rejected_by(at)) is not None:
+            yield Refused("LIMIT_EXCEEDED", rule), at.state
+            return
+        oldest = live[: max(len(live) + 1 - space.max_entries, 0)]
+        others = tuple(other for other in others if other not in oldest)
+    after = with_space(at.state, _aged(at, space.adding(others, row), row))
+    cap = at.rules.limits.plugin_row_cap
+    if cap is None or after.plugin_rows(at.space.plugin, at.now) <= cap:
+        yield answer, after
+    elif at.rules.limits.cap_policy == "reject":
+        yield Refused("LIMIT_EXCEEDED", "CAP-1"), at.state
+    else:
+        yield from ((answer, thinner) for thinner in _evict_from_plugin(at, after, row))
+
+
+def _rejected_by(at: Moment) -> str | None:
+    """Answer by which rule a full namespace takes no new key, None where its oldest row goes."""
+    if at.space.overflow_policy is not None:
+        return "EVICT-9" if at.space.overflow_policy == "reject-new" else None
+    return "EVICT-8" if at.rules.limits.overflow_policy == "reject-new" else None
+
+
+def _aged(at: Moment, space: Space, row: Row) -> Space:
+    if not at.rules.strict_ages:
+        return space
+    newest_ms = max(row.created_at, space.newest_ms or row.created_at)
+    return dataclasses.replace(space, newest_ms=newest_ms)
+
+
+def _evict_from_plugin(at: Moment, state: State, fresh: Row) -> Iterator[State]:
+    """Answer the states in which one of the plugin's oldest rows is gone, but not the fresh one."""
+    candidates = [
+        (other, row)
+        for other in state.spaces
+        if other.plugin == at.space.plugin
+        for row in other.live(at.now)
+        if not (row is fresh and other.name == at.space.name)
+    ]
+    oldest_ms = min(row.created_at for _, row in candidates)
+    for other, row in candidates:
+        if row.created_at == oldest_ms:
+            yield with_space(state, other.having(tuple(r for r in other.rows if r is not row)))
+
+
+def unkeepable(at: Moment) -> Iterator[Outcome]:
+    """Yield the refusal of a key that not every store can keep (INPUT-10)."""
+    if has_unkeepable_text(at.key):
+        yield Refused("INVALID_INPUT", "INPUT-10"), at.state
+
+
+def with_space(state: State, space: Space) -> State:
+    """Answer the state with a namespace in place of the one of its name."""
+    spaces = tuple(
+        space if (s.plugin, s.name) == (space.plugin, space.name) else s for s in state.spaces
+    )
+    return dataclasses.replace(state, spaces=spaces)
+
+
+def without(at: Moment) -> State:
+    """Answer the state without the row of the key."""
+    return with_space(at.state, at.space.having(tuple(r for r in at.space.rows if r.key != at.key)))
