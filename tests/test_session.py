@@ -298,6 +298,18 @@ def test_wrongly_named_operation_breaks_err_1(tmp_path, capabilities):
     session.close()
 
 
+def test_an_operation_is_named_where_errors_are_declared(tmp_path, capabilities):
+    """Of a store that declares no rules for input nothing is asked about how its errors are."""
+
+    def refuse(key):
+        raise InvalidInput(operation="teleport")
+
+    capabilities = dataclasses.replace(capabilities, validates_input=False)
+    session = new_session(deaf(lookup=refuse), capabilities, str(tmp_path))
+    session.open().lookup("\ud800")
+    session.close()
+
+
 def test_call_is_a_value():
     """Calls can be hashed and compared."""
     assert hash(Call(f="lookup", key="k")) == hash(Call(f="lookup", key="k"))
