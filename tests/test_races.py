@@ -27,6 +27,10 @@ BY_NAME = {race.name: race for race in RACES}
 NEVER = 10**9
 
 # Clauses that take parallel callers, by their own words.
+NEWER = {
+    *("UPD-2", "UPD-3", "DEL-9", "DEL-10", "DEL-11", "DEL-12", "CAS-4", "CAS-5", "READ-8"),
+    *("READ-10", "READ-11", "READ-12", "EVICT-10", "EVICT-11"),
+}
 PARALLEL = {
     *("CLAIM-5", "CLAIM-6", "CLAIM-7", "CLAIM-8", "CLAIM-9", "CLAIM-10"),
     *("DEL-3", "DEL-4", "DEL-5", "REG-3", "READ-5", "EVICT-6", "EVICT-7", "CAP-5", "DUR-2"),
@@ -58,7 +62,7 @@ def run(
 class TestTable:
     def test_every_parallel_clause_has_a_race(self) -> None:
         """What takes parallel callers is judged by a race of its level, or of a higher one."""
-        assert {clause for race in RACES for clause in race.clauses} == PARALLEL
+        assert {clause for race in RACES for clause in race.clauses} == PARALLEL | NEWER
         for race in RACES:
             assert race.level in {CLAUSES[race.clauses[0]].level, "process"}
 
