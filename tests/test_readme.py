@@ -50,9 +50,7 @@ def rows(heading: str) -> list[list[str]]:
     """Answer the cells of the table whose head begins with `heading`."""
     table = re.search(rf"^\| {heading} .*\n\|.*\n((?:\|.*\n)+)", README, re.MULTILINE)
     assert table, heading
-    return [
-        [cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()
-    ]
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
 
 
 @pytest.fixture
@@ -141,7 +139,7 @@ class TestFailure:
 
 class TestTables:
     def test_adapters(self) -> None:
-        """Every store that has an adapter is in the table, with the extras that its driver takes."""
+        """Every store that has an adapter is in the table, with the extras of its driver."""
         from onewinner.adapters.targets import BUILT_IN
 
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][

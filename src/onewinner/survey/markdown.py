@@ -1,5 +1,7 @@
 """The trophy case: a survey as a page of Markdown."""
 
+# ruff: noqa: E501 - the prose below stands as it is written out: one sentence a line
+
 from __future__ import annotations
 
 import shlex
@@ -72,8 +74,9 @@ def _provenance(found: Survey, judged: Sequence[Surveyed]) -> Iterator[str]:
     days = sorted(store.started[:10] for store in judged)
     period = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
     machines = {_machine(store) for store in judged}
-    told = f"{text.count(len(judged), 'store')} of {text.count(len(words.projects(found)), 'project')}"
-    yield f"{told}, judged on {period}, {'; '.join(sorted(machines))}."
+    stores = text.count(len(judged), "store")
+    projects = text.count(len(words.projects(found)), "project")
+    yield f"{stores} of {projects}, judged on {period}, {'; '.join(sorted(machines))}."
 
 
 def _machine(store: Surveyed) -> str:

@@ -1,4 +1,4 @@
-"""The survey: the gate on one store after the other, or several at once, each in its own process."""
+"""The survey: the gate on many stores, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def survey(
     """Judge the targets and answer what was found, in their order.
 
     Each is judged up to `level` (None: the highest), or as far as its scope goes. What an earlier
-    survey `held` is taken over and not judged again. `on_surveyed` is told each store that was judged,
-    and all that there is by then. Raises TargetError where a target's name is unknown.
+    survey `held` is taken over and not judged again. `on_surveyed` is told each store that was
+    judged, and all that there is by then. Raises TargetError where a target's name is unknown.
     """
     found = {target: held[target] for target in targets if held and target in held}
     left = [target for target in dict.fromkeys(targets) if target not in found]
@@ -83,9 +83,7 @@ def _judge(_send: object, target: str, options: engine.Options) -> Surveyed:
     try:
         result = engine.verify(Target(target), options)
     except TargetError as error:
-        return Surveyed(
-            target=target, ended="not run", reason=_line(str(error)), versions=versions
-        )
+        return Surveyed(target=target, ended="not run", reason=_line(str(error)), versions=versions)
     return summary(result, versions=versions, select=options.select)
 
 
