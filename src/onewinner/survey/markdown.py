@@ -117,6 +117,7 @@ def _section(store: Surveyed) -> Iterator[str]:
     yield f"## {store.target}"
     yield ""
     known = listed(store.target)
+    yield f"- One run of {store.seconds:.0f} s, budget {store.budget_s:g} s, seed {store.seed:#x}."
     if store.undeclared:
         yield f"- Not asked: {', '.join(store.undeclared)}."
     for limit in known.limit:
@@ -124,7 +125,7 @@ def _section(store: Surveyed) -> Iterator[str]:
     if store.stale:
         yield f"- Known to be broken, and not seen so in this run: {', '.join(store.stale)}."
     if not store.seen:
-        yield f"- No violation was seen in {store.seconds:.0f} s."
+        yield "- No violation was seen."
     yield ""
     rows = [_cause(*each) for each in store.by_cause.items()]
     rows += [("error", each.clause, each.reason, "-", "-") for each in store.errors]
