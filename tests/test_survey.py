@@ -250,6 +250,7 @@ class TestPage:
     def test_it_says_what_it_is_of(self) -> None:
         """Command, day, cores, versions, limits by the documentation, and how to see it again."""
         page = markdown.dumps(Survey(stores=(AS_KNOWN,)))
+        assert "- One run of 31 s, budget 20 s, seed 0x0.\n" in page
         assert "onewinner survey --budget 20s --write docs/trophies.md\n" in page
         assert "1 store of 1 project, judged on 2026-01-02, 2 cores (linux x86_64)" in page
         assert "- Documented limit: it forgets ([source](https://example.org/limits)).\n" in page
@@ -260,6 +261,16 @@ class TestPage:
         found = store(seen=(seen("CLAIM-5", "a|b <script> *c*"),))
         _, causes = tables(markdown.dumps(Survey(stores=(found,))))
         assert causes[0][3] == "CLAIM-5: a\\|b &lt;script> \\*c\\*"
+
+    def test_what_a_schedule_repeats_is_shown_first(self) -> None:
+        """Of several clauses with one cause the page shows one: with a replay, else the shortest."""
+        broken = [seen("CLAIM-6", "a", "onewinner verify x"), seen("CLAIM-5", "longer")]
+        page = markdown.dumps(Survey(stores=(store(seen=tuple(broken)),)))
+        assert "| CLAIM-6: a |" in page
+        broken[1] = seen("CLAIM-5", "longer", "onewinner replay ow1:x")
+        page = markdown.dumps(Survey(stores=(store(seen=tuple(broken)),)))
+        assert "| CLAIM-5: longer |" in page
+        assert "onewinner replay ow1:x  # CLAIM-5\n" in page
 
     def test_a_level_is_told_of_whole_runs_only(self) -> None:
         """Where some clauses were asked for, no level is reached and none is missed."""

@@ -8,6 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from onewinner.report import text
+from onewinner.suite.tree import REPLAY
 from onewinner.survey import words
 from onewinner.survey.catalogue import KINDS, listed
 
@@ -33,9 +34,9 @@ This page is written by `onewinner survey`; what it knows of each store beforeha
 _READING: Final = """\
 How to read it:
 
-- *Judged at* is the highest level that the store's scope allows, *reached* the highest of which every clause that applies passed.
+- *Judged at* is the highest level that the store's scope allows, or a lower one that was asked for; *reached* is the highest of which every clause that applies passed.
   One violation is enough for "none", and so is a clause that could not be tested: nothing is green for want of trying.
-- A pass means that no violation was seen in this run, in which the figures of the command line allowed so much time; it is evidence and no proof.
+- A pass means that one run of so many seconds saw no violation; it is evidence and no proof.
 - What a store does not declare is not asked of it, and stands below as *not asked*; that is no fault of the store.
 - A violation of the contract of this project is not always a fault of the store, which was written for another purpose.
   So its cause is of one of these kinds:
@@ -135,24 +136,25 @@ def _section(store: Surveyed) -> Iterator[str]:
         yield ""
     if store.seen:
         yield "```sh"
-        for seen in map(_shortest, store.by_cause.values()):
+        for seen in map(_telling, store.by_cause.values()):
             yield f"{seen.reproduce}  # {seen.clause}"
         yield "```"
         yield ""
 
 
-def _shortest(seen: Sequence[Seen]) -> Seen:
-    return min(seen, key=lambda each: len(each.evidence))
+def _telling(seen: Sequence[Seen]) -> Seen:
+    """Answer what is told best: what a schedule repeats each time, else the shortest sentence."""
+    return min(seen, key=lambda e: (not e.reproduce.startswith(REPLAY), len(e.evidence)))
 
 
 def _cause(cause: Cause | None, seen: Sequence[Seen]) -> tuple[str, ...]:
-    shortest = _shortest(seen)
-    evidence = shortest.evidence.replace("<", "&lt;")
+    told = _telling(seen)
+    evidence = told.evidence.replace("<", "&lt;")
     return (
         words.NEW if cause is None else cause.kind,
         ", ".join(each.clause for each in seen),
         "nobody has looked into it yet" if cause is None else cause.because,
-        f"{shortest.clause}: {evidence}",
+        f"{told.clause}: {evidence}",
         f"<{cause.url}>" if cause is not None and cause.url else "-",
     )
 
