@@ -263,7 +263,7 @@ class TestPage:
         assert causes[0][3] == "CLAIM-5: a\\|b &lt;script> \\*c\\*"
 
     def test_what_a_schedule_repeats_is_shown_first(self) -> None:
-        """Of several clauses with one cause the page shows one: with a replay, else the shortest."""
+        """Of clauses with one cause the page shows one: with a replay, else the shortest."""
         broken = [seen("CLAIM-6", "a", "onewinner verify x"), seen("CLAIM-5", "longer")]
         page = markdown.dumps(Survey(stores=(store(seen=tuple(broken)),)))
         assert "| CLAIM-6: a |" in page
