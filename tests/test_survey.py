@@ -134,6 +134,11 @@ class TestSummary:
         assert [each.clause for each in found.seen] == ["CLAIM-5"]
         assert found.errors == ()
 
+    def test_where_a_run_kept_its_data_is_not_told(self) -> None:
+        """The directory is gone when the run is, and has another name each time."""
+        told = surveying._line("connect('/dev/shm/onewinner-y_8k/races/fresh-86', clock=...)")
+        assert told == "connect('LOCATION', clock=...)"
+
     def test_what_a_target_says_fits_into_a_line(self) -> None:
         """Lines, surrogates and length of what is quoted break no report."""
         told = violation("CLAIM-5", summary="one\ntwo \ud800" + "x" * 2_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.adapters.targets import Target, TargetError, resolve
@@ -25,6 +26,7 @@ SILENT_S: Final = 900.0
 """A store that has not been judged after so many seconds, beside its budget, hangs the gate."""
 
 _SENTENCE_BYTES: Final = 300
+_SCRATCH: Final = re.compile(r"/[\w./-]*/onewinner-[\w./-]+")
 
 
 def survey(
@@ -131,5 +133,6 @@ def _unjudged(clause: ClauseResult) -> Unjudged:
 
 
 def _line(said: Any) -> str:
-    """Answer what a target said as one line that can be written anywhere."""
-    return text.printable(text.shorten(" ".join(said.split()), at_most=_SENTENCE_BYTES), keep="")
+    """Answer what a target said as one line that can be written anywhere, without our own paths."""
+    told = _SCRATCH.sub("LOCATION", " ".join(said.split()))
+    return text.printable(text.shorten(told, at_most=_SENTENCE_BYTES), keep="")
