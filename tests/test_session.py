@@ -139,6 +139,8 @@ def test_undirected_programs_blame_a_likely_clause(tmp_path, capabilities, wrong
         ("fresh_key_is_won", "ttl-in-seconds", "TTL-1"),
         ("fresh_key_is_won", "hidden-default-ttl", "TTL-3"),
         ("fresh_key_is_won", "claim-answers-none", "CLAIM-1"),
+        ("near_equal_keys_are_rows_of_their_own", "keys-with-spaces-refused", "CLAIM-1"),
+        ("near_equal_keys_are_rows_of_their_own", "case-folded-keys", "ISO-1"),
         ("every_kind_of_value_can_be_claimed_with", "claim-always-true", "CLAIM-2"),
         ("every_kind_of_value_can_be_claimed_with", "loser-releases", "CLAIM-3"),
         ("live_key_is_refused", "refused-claim-makes-row-newest", "CLAIM-3"),
