@@ -17,7 +17,7 @@ from onewinner.worker.child import MESSAGE
 from onewinner.worker.journal import FAIL, OK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from onewinner.adapters.targets import Target
@@ -219,7 +219,7 @@ class Crew:
     """Claimants on one location: each in a process of its own, or all threads of one process.
 
     Use it as a context manager. With `shared` threads use one connection. `held` are the numbers of
-    those that are held.
+    those that are held. Their processes have the variables of `environment` besides the kit's.
     """
 
     def __init__(
@@ -231,6 +231,7 @@ class Crew:
         claimants: int,
         processes: bool,
         shared: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.processes = processes
         self.shared = shared
@@ -249,7 +250,9 @@ class Crew:
             for numbers in [(each,) for each in everybody] if processes else [tuple(everybody)]:
                 args = (target, location, clock, self.cells, numbers, shared)
                 name = f"claimant {numbers[0]}"
-                child = Child(resident.reside, args, name=name, takes_orders=True)
+                child = Child(
+                    resident.reside, args, name=name, takes_orders=True, environment=environment
+                )
                 stack.callback(child.close)
                 mine = [kind(self, number, child, place) for place, number in enumerate(numbers)]
                 self._children.append((child, mine))
