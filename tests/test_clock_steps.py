@@ -208,8 +208,8 @@ class TestUntold:
     ) -> None:
         """Where the library makes sleeping fail in CPython, a command in it is not accused."""
         monkeypatch.setattr(faketime, "_SLEEP", "raise OSError")
-        born = "row is not None and now >= row['createdAt'] and"
-        change = ("live = row is not None and", f"live = {born}")
+        born = "return row is not None and now >= row['createdAt'] and"
+        change = ("return row is not None and", born)
         found = judged(store_commands.on_its_own_clock("python", tmp_path, change), tmp_path)
         assert found["TTL-8"].status is Status.UNTESTED
         assert "makes sleeping fail in CPython" in found["TTL-8"].reason
