@@ -44,12 +44,14 @@ OFFERS: dict[str, tuple[set[str], str, bool, int | None, bool, str]] = {
     "postgres": (WHOLE, "process", True, 1, False, "thread"),
     "redis": (BASE | {"consume", "clear"}, "process", True, 1, False, "process"),
     "sqlalchemy": (WHOLE, "process", True, 1, True, "process"),
+    "sqlalchemy-postgres": (WHOLE, "process", True, 1, False, "process"),
 }
 # Text that these keep, where others refuse it: they write keys as JSON, or never encode them.
 KEEPS_SURROGATES = {"cachelib-simple", "django-locmem", "memcached"}
 EXTRAS = {
     **dict.fromkeys(("cachelib-file", "cachelib-redis", "cachelib-simple"), "cachelib"),
     **dict.fromkeys([name for name in OFFERS if name.startswith("django")], "django"),
+    "sqlalchemy-postgres": "sqlalchemy",
 }
 DRIVERS = {"postgres": "psycopg", "memcached": "pymemcache"}
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,14 @@ def commands(program: str) -> list[str]:
 
 def first_column(heading: str) -> list[str]:
     """Answer the first column of the table whose head begins with `heading`."""
+    return [row[0].strip("`") for row in rows(heading)]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Answer the cells of the table whose head begins with `heading`."""
     table = re.search(rf"^\| {heading} .*\n\|.*\n((?:\|.*\n)+)", README, re.MULTILINE)
     assert table, heading
-    return [row.split("|")[1].strip().strip("`") for row in table[1].splitlines()]
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
 
 
 @pytest.fixture
@@ -132,6 +138,23 @@ class TestFailure:
 
 
 class TestTables:
+    def test_adapters(self) -> None:
+        """Every store that has an adapter is in the table, with the extras of its driver."""
+        from onewinner.adapters.targets import BUILT_IN
+
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+            "optional-dependencies"
+        ]
+        shown: dict[str, str] = {}
+        for row in rows("Target"):
+            first, *others = re.findall(r"`([^`]+)`", row[0])
+            names = [first, *(first.partition("-")[0] + each for each in others)]
+            shown |= dict.fromkeys(names, row[2])
+        assert sorted(shown) == sorted(set(BUILT_IN) - {"memory", "sqlite"})
+        named = {name for cell in shown.values() for name in re.findall(r"`([^`]+)`", cell)}
+        assert named <= set(extras)
+        assert all(re.findall(r"`([^`]+)`", cell) for cell in shown.values())
+
     def test_exit_codes(self) -> None:
         """Every exit code is explained, and none that does not exist."""
         assert first_column("Exit code") == [str(int(code)) for code in ExitCode]

@@ -193,6 +193,7 @@ class TestControl:
         assert found.bad is not None
         assert found.bad.ran.points[0]
         assert found.bad.ran.points[1] == ()
+        assert [bool(points) for points in stage.unheld().points] == [True, False]
 
 
 class TestJudgement:

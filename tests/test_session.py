@@ -139,6 +139,8 @@ def test_undirected_programs_blame_a_likely_clause(tmp_path, capabilities, wrong
         ("fresh_key_is_won", "ttl-in-seconds", "TTL-1"),
         ("fresh_key_is_won", "hidden-default-ttl", "TTL-3"),
         ("fresh_key_is_won", "claim-answers-none", "CLAIM-1"),
+        ("near_equal_keys_are_rows_of_their_own", "keys-with-spaces-refused", "CLAIM-1"),
+        ("near_equal_keys_are_rows_of_their_own", "case-folded-keys", "ISO-1"),
         ("every_kind_of_value_can_be_claimed_with", "claim-always-true", "CLAIM-2"),
         ("every_kind_of_value_can_be_claimed_with", "loser-releases", "CLAIM-3"),
         ("live_key_is_refused", "refused-claim-makes-row-newest", "CLAIM-3"),
@@ -295,6 +297,18 @@ def test_wrongly_named_operation_breaks_err_1(tmp_path, capabilities):
     with pytest.raises(Divergence) as caught:
         space.lookup("")
     assert caught.value.clause == "ERR-1"
+    session.close()
+
+
+def test_an_operation_is_named_where_errors_are_declared(tmp_path, capabilities):
+    """Of a store that declares no rules for input nothing is asked about how its errors are."""
+
+    def refuse(key):
+        raise InvalidInput(operation="teleport")
+
+    capabilities = dataclasses.replace(capabilities, validates_input=False)
+    session = new_session(deaf(lookup=refuse), capabilities, str(tmp_path))
+    session.open().lookup("\ud800")
     session.close()
 
 

@@ -37,6 +37,7 @@ FLOORS: Final[dict[str, int]] = {
     "suite": 5,
     "report": 6,
     "doctor": 6,
+    "survey": 6,
     "arguments": 0,
     "cli": 7,
     "command_line": 7,

@@ -17,7 +17,7 @@ HOW, *NOTES = sys.argv[1:]
 OFFER = {
     "scope": "process",
     "durable": True,
-    "operations": ["registerIfAbsent", "lookup", "observe"],
+    "operations": ["registerIfAbsent", "lookup", "rewind"],
     "batch": True,
 }
 WELCOME = {"protocol": 1, "implementation": {"name": "unruly"}, "capabilities": OFFER}

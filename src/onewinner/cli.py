@@ -1,4 +1,4 @@
-"""The command line: `onewinner verify`, `smoke`, `check`, `replay` and `list`.
+"""The command line: `onewinner verify`, `smoke`, `check`, `replay`, `doctor`, `survey`, `list`.
 
 Results go to standard output, progress and errors to standard error. The exit code is the verdict
 (`suite.tree.ExitCode`): 0 is answered only where the target conforms. What is heavy is imported
@@ -12,7 +12,7 @@ import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from onewinner.command_line import parser_for
 from onewinner.contract.clauses import CLAUSES, by_level
@@ -162,6 +162,47 @@ def doctor(args: argparse.Namespace) -> ExitCode:
     return code
 
 
+def survey(args: argparse.Namespace) -> ExitCode:
+    """Judge the stores of other projects that onewinner has adapters for, or those given."""
+    from onewinner.adapters.targets import TargetError
+    from onewinner.suite.engine import UsageError
+    from onewinner.survey import json, markdown, surveying, words
+    from onewinner.survey.catalogue import catalogue
+    from onewinner.survey.findings import Survey, Surveyed
+
+    def keep(found: Survey) -> None:
+        if args.json is not None:
+            _write("--json", args.json, json.dumps(found))
+
+    def tell(store: Surveyed, found: Survey) -> None:
+        keep(found)
+        if not args.quiet:
+            print(words.line(store), file=sys.stderr, flush=True)
+
+    try:
+        earlier = [json.loads(_read("--from", path), path) for path in args.held]
+        held = {s.target: s for each in earlier for s in each.stores if s.ended == "judged"}
+        keep(Survey(stores=tuple(held.values())))
+        if args.write is not None:
+            _opened("--write", args.write, "a").close()  # told now, and not after an hour
+        found = surveying.survey(
+            args.targets or tuple(catalogue()),
+            level=args.level,
+            budget_s=args.budget,
+            select=tuple(args.select),
+            jobs=args.jobs,
+            held=held,
+            on_surveyed=tell,
+        )
+    except (TargetError, UsageError) as error:
+        raise _Unusable(str(error)) from error
+    keep(found)
+    if args.write is not None:
+        _write("--write", args.write, markdown.dumps(found))
+    _say(words.render(found))
+    return found.exit_code
+
+
 def list_clauses(args: argparse.Namespace) -> ExitCode:
     """Show the clauses of the contract with level, severity and needs."""
     clauses = by_level(args.level) if args.level else tuple(CLAUSES.values())
@@ -243,14 +284,26 @@ def _folder(option: str, path: str | None) -> Path | None:
     return Path(path)
 
 
-def _opened(option: str, path: str) -> TextIO:
+def _opened(option: str, path: str, mode: Literal["w", "a"] = "w") -> TextIO:
     try:
-        return open(path, "w", encoding="utf-8")  # noqa: PTH123 - the caller closes it
+        return open(path, mode, encoding="utf-8")  # noqa: PTH123 - the caller closes it
     except (OSError, ValueError) as error:
         raise _Unusable(
             f"{option} {path}: the file cannot be written ({error}); name a file in a directory "
             f"that exists and that you may write to"
         ) from error
+
+
+def _write(option: str, path: str, text: str) -> None:
+    with _opened(option, path) as file:
+        file.write(text)
+
+
+def _read(option: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _Unusable(f"{option} {path}: the file cannot be read ({error})") from error
 
 
 @contextmanager
@@ -319,5 +372,6 @@ COMMANDS: Final = {
     "check": check_history,
     "replay": replay,
     "doctor": doctor,
+    "survey": survey,
     "list": list_clauses,
 }

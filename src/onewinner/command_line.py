@@ -26,6 +26,15 @@ the target could not start; 5 nothing ran; 7 inconclusive
 _EPILOGS: Final = {
     "list": None,
     "doctor": "exit codes: 0 all is right; 1 one missed, accused or in error; 7 inconclusive\n",
+    "survey": """\
+TARGET as for verify; without one, the stores of other projects that onewinner has
+adapters for. Each is judged in a process of its own, up to the highest level that
+its scope allows.
+
+exit codes: 0 all is as the catalogue has it, known violations included; 1 a store
+breaks what is not in the catalogue, or keeps what it is known to break; 3 the gate
+broke; 4 usage; 5 nothing ran; 7 a store could not be run, or a clause not be tested
+""",
     "check": "exit codes: 0 valid; 1 invalid; 4 FILE is no history; 7 unknown\n",
 }
 
@@ -70,6 +79,7 @@ def parser_for(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
     _check_parser(commands, commands_of["check"])
     _replay_parser(commands, commands_of["replay"])
     _doctor_parser(commands, commands_of["doctor"])
+    _survey_parser(commands, commands_of["survey"])
     show = _command(
         commands, "list", commands_of["list"], "show the clauses, their levels and needs"
     )
@@ -88,10 +98,7 @@ def _verify_parser(commands: Any, run: Command) -> None:
     parser.add_argument(
         "--seed", metavar="N", type=asked(seed_number), help="repeat the choices of a run: 0x51ab"
     )
-    parser.add_argument(
-        "-k", dest="select", metavar="CLAUSE", action="append", default=[], type=asked(_pattern),
-        help="judge only this clause or family; may be repeated",
-    )  # fmt: skip
+    _select_argument(parser)
     parser.add_argument(
         "-x", dest="stop_at_first", action="store_true", help="stop at the first violation"
     )
@@ -165,6 +172,29 @@ def _doctor_parser(commands: Any, run: Command) -> None:
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
+def _survey_parser(commands: Any, run: Command) -> None:
+    parser = _command(commands, "survey", run, "judge many stores of other projects")
+    parser.add_argument("targets", metavar="TARGET", nargs="*", help="the stores (default: all)")
+    _level_argument(parser, "the highest level to judge (default: crash)")
+    parser.add_argument(
+        "--budget", metavar="TIME", type=asked(duration), help="time for each store: 60s"
+    )
+    _select_argument(parser)
+    parser.add_argument(
+        "--jobs", metavar="N", type=asked(count), default=1,
+        help="judge N at once; they disturb each other then (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the result as JSON, after each store anew"
+    )
+    parser.add_argument(
+        "--from", dest="held", metavar="FILE", action="append", default=[],
+        help="take over what such a JSON file holds, and judge the rest; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--write", metavar="FILE", help="write a page of Markdown")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
 def _command(commands: Any, name: str, run: Command, help_: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -185,6 +215,13 @@ def _target_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _level_argument(parser: argparse.ArgumentParser, help_: str) -> None:
     parser.add_argument("--level", choices=LEVELS, help=help_)
+
+
+def _select_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-k", dest="select", metavar="CLAUSE", action="append", default=[], type=asked(_pattern),
+        help="judge only this clause or family; may be repeated",
+    )  # fmt: skip
 
 
 def _pattern(given: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from onewinner.adapters.servers import unreachable
+from onewinner.adapters.servers import address, unreachable
 from onewinner.contract import ABSENT, Absent, Capabilities, Entry, InvalidInput, StoreError
 
 if TYPE_CHECKING:
@@ -175,12 +175,31 @@ def connect(location: str, *, clock: Clock) -> Backend:
     Raises ModuleNotFoundError where SQLAlchemy is not installed, TargetError where the database
     cannot be reached.
     """
-    _sqlalchemy()
     url = location if "://" in location else f"sqlite:///{Path(location) / 'claims.sqlite3'}"
+    return _connected("sqlalchemy", location, url, clock)
+
+
+def connect_postgres(location: str, *, clock: Clock) -> Backend:
+    """Connect to PostgreSQL at `postgresql://USER@HOST:PORT/DATABASE`, by psycopg.
+
+    Raises as `connect` does.
+    """
+    _sqlalchemy()
+    address("sqlalchemy-postgres", "postgres", location)
+    url = location.replace("postgresql://", "postgresql+psycopg://", 1)
+    return _connected("sqlalchemy-postgres", location, url, clock)
+
+
+def _connected(target: str, location: str, url: str, clock: Clock) -> Backend:
+    _sqlalchemy()
     try:
         return SqlalchemyBackend(url, clock)
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"{error}: install the driver of that database, as in pip install 'onewinner[postgres]'"
+        ) from error
     except Exception as error:
-        raise unreachable("sqlalchemy", location, error) from error
+        raise unreachable(target, location, error) from error
 
 
 def _engine(url: str) -> Any:

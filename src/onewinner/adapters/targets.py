@@ -38,6 +38,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "postgres": "onewinner.adapters.postgres:connect",
     "redis": "onewinner.adapters.redis:connect",
     "sqlalchemy": "onewinner.adapters.sqlalchemy:connect",
+    "sqlalchemy-postgres": "onewinner.adapters.sqlalchemy:connect_postgres",
 }
 
 SERVED_BY: Final[dict[str, str]] = {
@@ -48,6 +49,7 @@ SERVED_BY: Final[dict[str, str]] = {
     "nats": "nats",
     "postgres": "postgres",
     "redis": "redis",
+    "sqlalchemy-postgres": "postgres",
 }
 """The built-in stores that are clients of a server, and its kind (`adapters.servers.RECIPES`)."""
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from onewinner.doctor.findings import Outcome, Trial
 from onewinner.doctor.trials import try_correct, try_mutant
 from onewinner.mutants import MUTANTS
-from onewinner.runner import call_in_child
+from onewinner.runner import in_children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from onewinner.mutants import Mutant
+    from onewinner.runner import Ended
 
 SILENT_S: Final = 600.0
 """A trial that has not ended after so many seconds, beside its budget, has hung."""
@@ -30,33 +29,13 @@ def trial_of(mutant: str | None, target: str, budget_s: float) -> Trial:
 def side_by_side(
     wanted: Sequence[tuple[str, Mutant | None]], *, budget_s: float, jobs: int
 ) -> Iterator[Trial]:
-    """Yield a trial for each target, in their order, with so many of them at once.
-
-    Whoever stops listening ends those that are under way.
-    """
-    over = threading.Event()
-
-    def trial(target: str, mutant: Mutant | None) -> Trial:
-        return _apart(target, None if mutant is None else mutant.name, budget_s, over.is_set)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            yield from pool.map(lambda each: trial(*each), wanted)
-        finally:
-            over.set()
-            pool.shutdown(cancel_futures=True)
+    """Yield a trial for each target, in their order, with so many of them at once."""
+    calls = [(None if mutant is None else mutant.name, name, budget_s) for name, mutant in wanted]
+    ends = in_children(_work, calls, jobs=jobs, silence_s=SILENT_S + budget_s)
+    yield from map(_trial, ends)
 
 
-def _apart(target: str, mutant: str | None, budget_s: float, stop: Callable[[], bool]) -> Trial:
-    ended = call_in_child(
-        _work,
-        mutant,
-        target,
-        budget_s,
-        on_message=lambda _: None,
-        silence_s=SILENT_S + budget_s,
-        stop=stop,
-    )
+def _trial(ended: Ended) -> Trial:
     if isinstance(ended.value, Trial):
         return ended.value
     why = "; ".join([ended.describe(), *ended.stderr_tail[-1:]])

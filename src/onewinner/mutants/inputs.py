@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onewinner.contract import ABSENT, InvalidInput, LimitExceeded
+from onewinner.mutants.file_rows import FileRows, FileRowsBackend
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
 from onewinner.stores.sqlite import SqliteBackend, SqliteStore
@@ -314,3 +315,17 @@ class BytesBecomeText(SqliteStore):
         if isinstance(value, bytes):
             value = value.decode("latin-1")
         return super()._write(operation, key, value, ttl_ms)
+
+
+class _RowsWithoutSpaces(FileRows):
+    def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
+        if " " in key:
+            raise InvalidInput(operation="register", message="a key has no spaces")
+        return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+
+
+@mutant("CLAIM-1", seen="Django's cache in memcached refuses keys with spaces")
+class KeysWithSpacesRefused(FileRowsBackend):
+    """The wire format has no room for a space: a job that is named by a person is never claimed."""
+
+    store = _RowsWithoutSpaces

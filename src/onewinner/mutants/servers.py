@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from onewinner.adapters.memcached import MemcachedStore
 from onewinner.adapters.postgres import NOW, WRITE, PostgresStore
 from onewinner.adapters.redis import RedisBackend, RedisStore, as_store_errors
-from onewinner.contract import ABSENT
+from onewinner.clock import wall_ns
+from onewinner.contract import ABSENT, InvalidInput
 from onewinner.mutants.registry import changed, mutant
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from onewinner.contract import Absent, Json
 
 _ROW: Final = "plugin = %s AND namespace = %s AND key = %s"
+_MONTH_S: Final = 30 * 24 * 3_600
+_LAST_DATE: Final = 2**31 - 1
 
 
 @mutant("CLAIM-6", "CLAIM-5", "CLAIM-8", "CLAIM-7", shows="threads", seen="sidekiq-grouping#23")
@@ -33,7 +36,7 @@ class RedisGetThenSet(RedisStore):
         return True
 
 
-@mutant("DUR-5", "DUR-4", shows="faults", seen="cachelib 0.17.0, getsentry/sentry#1509")
+@mutant("DUR-5", "DUR-4", "TTL-7", shows="faults", seen="cachelib 0.17.0, getsentry/sentry#1509")
 class RedisSetnxThenExpire(RedisStore):
     """A claim is SETNX and its expiry comes after it: whoever dies in between holds it for ever."""
 
@@ -47,7 +50,7 @@ class RedisSetnxThenExpire(RedisStore):
         return won
 
 
-@mutant("DEL-2", "DEL-3", shows="threads")
+@mutant("DEL-2", "DEL-3", "DEL-4", shows="threads")
 class RedisGetThenDelete(RedisStore):
     """Consuming is GET and then DEL, so that several consumers get one row."""
 
@@ -109,8 +112,24 @@ class PostgresKeepsOldExpiry(PostgresStore):
         self._run("register", text, self._row(key, value, ttl_ms)[:-1])
 
 
+class _Dated(MemcachedStore):
+    """Without the adapter's own defect, so that a mutant is told by what was changed in it.
+
+    memcached takes more than 30 days for a date, so longer lives are given as dates; what is no
+    date of 31 bits is refused.
+    """
+
+    def _seconds(self, ttl_ms: int | None) -> int:
+        seconds = super()._seconds(ttl_ms)
+        if seconds > _MONTH_S:
+            seconds += wall_ns() // 10**9
+        if seconds > _LAST_DATE:
+            raise InvalidInput(operation="register", message=f"{seconds} s is no date of 31 bits")
+        return seconds
+
+
 @mutant("CLAIM-2", shows="alone", seen="pinterest/pymemcache#253")
-class MemcachedAddWithoutReply(MemcachedStore):
+class MemcachedAddWithoutReply(_Dated):
     """A claim does not wait for the answer of `add`, as is pymemcache's default: all have won."""
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
@@ -122,7 +141,7 @@ class MemcachedAddWithoutReply(MemcachedStore):
 
 
 @mutant("CLAIM-6", "CLAIM-5", "CLAIM-8", "CLAIM-7", shows="threads")
-class MemcachedGetThenSet(MemcachedStore):
+class MemcachedGetThenSet(_Dated):
     """A claim asks with `get` whether the key is there and then stores with `set`."""
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:

@@ -6,6 +6,7 @@ from onewinner.runner.calling import Ended, call_in_child
 from onewinner.runner.plan import Block, Played, PlayedBlock
 from onewinner.runner.pool import WorkerLost, WorkerPool
 from onewinner.runner.process import Child, ChildError
+from onewinner.runner.side_by_side import in_children
 
 __all__ = (
     "Block",
@@ -17,4 +18,5 @@ __all__ = (
     "WorkerLost",
     "WorkerPool",
     "call_in_child",
+    "in_children",
 )

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import Absent
+from onewinner.contract.clauses import CLAUSES
 from onewinner.model import Listing, Refused, Status, Value, describe_state
 from onewinner.suite.answers import Broken, Raised, strictly_aged
 from onewinner.suite.script import assertion, program
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 
 _ROWS_MOST = 30
 _OF_INPUT = ("INVALID_INPUT", "LIMIT_EXCEEDED")
+_OF_OPERATION = {
+    "register_if_absent": "CLAIM-1",
+    "register": "REG-1",
+    "lookup": "READ-1",
+    "entries": "READ-4",
+    "consume": "DEL-2",
+    "delete": "DEL-1",
+    "clear": "DEL-5",
+    "sweep_expired": "DEL-6",
+}
 
 
 def violation(session: Session, divergence: Divergence, clause: str) -> Violation:
@@ -65,7 +76,18 @@ def _rows(divergence: Divergence) -> str:
 
 
 def blame(session: Session, divergence: Divergence) -> str:
-    """Answer the clause that a divergence of an undirected program most likely breaks."""
+    """Answer the clause that a divergence of an undirected program most likely breaks.
+
+    One that the store does not declare is not asked of it, so the violation would be told nowhere:
+    a store without input rules that refuses a key does not do what the operation must.
+    """
+    likely = _likeliest(session, divergence)
+    if CLAUSES[likely].missing(session.capabilities) is None:
+        return likely
+    return _OF_OPERATION.get(divergence.call.f, likely)
+
+
+def _likeliest(session: Session, divergence: Divergence) -> str:
     seen, expected, f = divergence.observed, divergence.expected, divergence.call.f
     refusals = [answer for answer in expected if isinstance(answer, Refused)]
     if isinstance(seen, Broken) and not seen.text.startswith("answered"):

@@ -102,7 +102,7 @@ def verify(target: Target, options: Options, *, on_progress: Listener | None = N
         target = _watched(located, run_dir)
         probed = _probe(target, run_dir)
         assert probed.capabilities is not None
-        level = _level(options.level, target, probed.capabilities)
+        level = _level(options, target, probed.capabilities)
         run = Run(target, probed.capabilities, level, options, chosen, run_dir, on_progress)
         run.noted = probed.notes
         run.run()
@@ -181,10 +181,11 @@ def _probe(target: Target, run_dir: str) -> host.Probed:
     return probed
 
 
-def _level(asked: Level | None, target: Target, capabilities: Capabilities) -> Level:
+def _level(options: Options, target: Target, capabilities: Capabilities) -> Level:
     highest: Level = LEVELS[-1] if capabilities.scope == "process" else "thread"
-    if asked is None:
-        return min(DEFAULT, highest, key=LEVELS.index)
+    asked = options.level
+    if asked is None or options.at_most:
+        return min(asked or DEFAULT, highest, key=LEVELS.index)
     if LEVELS.index(asked) > LEVELS.index(highest):
         raise UsageError(
             f"level {asked!r} was asked for, but {target.name} declares "

@@ -52,13 +52,15 @@ class Campaign:
     """What all programs of one check share: the target, the time left, and what was found.
 
     `spent` says that the time was over in the middle of a batch, `mistake` is an exception that was
-    neither the store's answer nor a divergence.
+    neither the store's answer nor a divergence. From `waits_until_ns` on no program waits for a row
+    to expire: where a TTL is a second or more, one that does takes as long as all others.
     """
 
     target: Target
     capabilities: Capabilities
     run_dir: str
     deadline_ns: int
+    waits_until_ns: int
     on_session: Callable[[Session], None] | None = None
     programs: int = 0
     calls: int = 0
@@ -231,6 +233,8 @@ class StoreMachine(RuleBasedStateMachine):
         ):
             return
         if not session.virtual:
+            if self.campaign.found is None and monotonic_ns() > self.campaign.waits_until_ns:
+                return
             state = session.state.space(space.plugin, space.namespace)
             assert state is not None
             if len(state.rows) + len(keys) > state.max_entries:

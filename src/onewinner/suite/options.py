@@ -44,10 +44,11 @@ class UsageError(Exception):
 class Options:
     """What a run is asked to do.
 
-    `level` None: `process`, or `thread` where the target's scope allows no more. `select`
-    holds clause ids or families; empty: all. `budget_s` bounds the time that is spent on what can
-    be repeated for ever (programs and races), None for the level's own (`BUDGET_S`); it is not a
-    time-out for what must run. With `stop_at_first` the first violation is the last, but that cases
+    `level` None: `process`, or `thread` where the target's scope allows no more; with `at_most` a
+    level that the scope does not allow is lowered, not refused. `select` holds clause ids or
+    families; empty: all. `budget_s` bounds the time that is spent on what can be repeated for ever
+    (programs and races), None for the level's own (`BUDGET_S`); it is not a time-out for what must
+    run. With `stop_at_first` the first violation is the last, but that cases
     end as a group (see `Run`). `call_max_s` is the time after which a sequential call counts as
     hung. `histories` is a folder that exists, in which the histories of races and faults are kept.
     A run goes as far as `depth` says: the cases alone, these and what is under control, or all,
@@ -55,6 +56,7 @@ class Options:
     """
 
     level: Level | None = None
+    at_most: bool = False
     budget_s: float | None = None
     seed: int | None = None
     select: tuple[str, ...] = ()

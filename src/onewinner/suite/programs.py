@@ -47,9 +47,8 @@ def run_programs(
 
     started = monotonic_ns()
     hard_s = max(_HARD_FACTOR * budget_s, _HARD_MIN_S)
-    campaign = Campaign(
-        target, capabilities, run_dir, started + int(budget_s * 1e9), on_session=on_session
-    )
+    end_ns = started + int(budget_s * 1e9)
+    campaign = Campaign(target, capabilities, run_dir, end_ns, end_ns, on_session=on_session)
     batch = 0
     while campaign.found is None:
         over = monotonic_ns() - started

@@ -156,7 +156,7 @@ class Run:
                 continue
             if clause.of_another_profile(self.capabilities):
                 continue
-            missing = clause.missing(self.capabilities)
+            missing = None if bad else clause.missing(self.capabilities)
             if self.stopped and not own and missing is None:
                 continue
             found.append(ClauseResult(clause=clause, checks=own, missing=missing))

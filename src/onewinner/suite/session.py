@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.clock import ManualClock, SystemClock, monotonic_ns, sleep
+from onewinner.contract.clauses import CLAUSES
 from onewinner.contract.newer import WRITES
 from onewinner.model import (
     Call,
@@ -279,7 +280,7 @@ class Session:
                 f"{statement} {describe_observed(seen)}, which may be right: what came before has "
                 f"more than {_STATES_MAX} explanations"
             )
-        misnamed = isinstance(seen, Raised) and not names_its_operation(call.f, seen)
+        misnamed = isinstance(seen, Raised) and not self._named(call, seen)
         if not agreeing or misnamed or not self._times_kept(call, seen):
             clause = "ERR-1" if agreeing and misnamed else self.clause
             raise self._diverged(call, expected, seen, before, clause, statement)
@@ -307,6 +308,11 @@ class Session:
             return ""
         self._observations[call.noted] = name = f"seen{len(self._observations) + 1}"
         return name
+
+    def _named(self, call: Call, seen: Raised) -> bool:
+        """Tell whether an error names what was called, as far as the store says that its do."""
+        promised = CLAUSES["ERR-1"].missing(self.capabilities) is None
+        return not promised or names_its_operation(call.f, seen)
 
     def _keep(self, agreeing: list[State]) -> None:
         """Go on with all states that explain what was seen; where they are too many, with one.

@@ -98,6 +98,12 @@ def _read_otherwise(session: Session, divergence: Divergence) -> bool:
     return divergence.call.f != _CLAIM and lost_in_eviction(session, divergence) is None
 
 
+def _mixed_up(_: Session, divergence: Divergence) -> bool:
+    """ISO-1: what another row may have caused; a key that is refused is mixed up with none."""
+    seen = divergence.observed
+    return not (isinstance(seen, Raised) and seen.code == "INVALID_INPUT")
+
+
 def _taken(clause: str) -> Callable[[Session, Divergence], bool]:
     """EVICT-1 to EVICT-3: the rows that are gone tell which it is; what else is wrong does not."""
 
@@ -113,6 +119,7 @@ _CAN_BE: Final[Mapping[str, Callable[[Session, Divergence], bool]]] = {
     "CLAIM-4": _not_spared,
     "REG-1": _not_stored,
     "READ-3": _read_otherwise,
+    "ISO-1": _mixed_up,
     "EVICT-1": _taken("EVICT-1"),
     "EVICT-2": _taken("EVICT-2"),
     "EVICT-3": _taken("EVICT-3"),
