@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from onewinner.clock import sleep
 from onewinner.contract import ABSENT, Capabilities, Entry
+from onewinner.stores.memory import MemoryBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +115,31 @@ class NumberedBackend(DictBackend):
 
     def lookup(self, key: str) -> int:
         return self.number
+
+
+class LastHandleBackend(MemoryBackend):
+    """Data go with the last handle, and whoever connects waits a moment for that to happen."""
+
+    open_handles = 0
+    _counting = threading.Lock()
+
+    def __init__(self, location: str, *, clock: Clock) -> None:
+        looks = 40
+        while self._count(0) and looks:
+            sleep(0.005)
+            looks -= 1
+        super().__init__(location, clock=clock)
+        self._count(1)
+
+    def close(self) -> None:
+        super().close()
+        self._count(-1)
+
+    @classmethod
+    def _count(cls, more: int) -> int:
+        with cls._counting:
+            cls.open_handles += more
+            return cls.open_handles
 
 
 class SqliteStore:

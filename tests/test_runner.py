@@ -248,6 +248,19 @@ class TestWorkerPool:
         connected = [sum(o.f == "open" for o in each.operations) for each in played]
         assert connected == [4, 4, 0, 4]
 
+    def test_clients_that_all_begin_anew_do_not_close_the_store(self, tmp_path: Path) -> None:
+        """What was claimed before a cold round is there after it, in the first block too."""
+        target = Target("python:racy_stores:LastHandleBackend")
+        (usual,) = one_round(4)
+        look = Call("lookup", "p", "n", "k0")
+        cold = Round(volley=((look,),) * 4, cold=True)
+        with WorkerPool(
+            target, processes=1, threads=4, run_dir=tmp_path, clock=SystemClock()
+        ) as pool:
+            played = pool.play(Block(rounds=(usual, cold), crew=(0,) * 4, keep_open=True))
+        found = [each.outcome for each in played.operations if each.f == "lookup"]
+        assert [isinstance(each, Ok) and type(each.result) for each in found] == [dict] * 4
+
     def test_a_sitting_keeps_its_connections(self, tmp_path: Path) -> None:
         """Blocks of one sitting go on with their connections; any other block makes new ones."""
         target = Target("python:racy_stores:NumberedBackend")

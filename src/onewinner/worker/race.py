@@ -97,7 +97,6 @@ class Bench:
             _in_threads(clients)
         if clients[0].number == 0:
             self.board.finish_block(order.serial + len(order.clients[0][1]) - 1)
-        self._keep_open(order)
         for handles in {id(client.handles): client.handles for client in clients}.values():
             if handles not in self._seated.values():
                 handles.close()
@@ -131,8 +130,12 @@ class Bench:
             return self._handles(order)
         return self._seated.setdefault(client, self._handles(order))
 
-    def _keep_open(self, order: Order) -> None:
-        """Hold a connection that nobody uses, so that the store is not closed between blocks."""
+    def keep_open(self, order: Order) -> None:
+        """Hold a connection that nobody uses, so that the store is never closed from now on.
+
+        The leader has it made as soon as it is connected itself: clients that all begin anew at
+        once would else close the store between two rounds, and what is in memory might go.
+        """
         if order.keep_open and self._keeper is None:
             self._keeper = self._handles(order)
             with contextlib.suppress(Exception):
@@ -213,6 +216,8 @@ class Client:
         self._bench.pin(self.number)
         home = self._order.location
         self._connect(0)
+        if self.number == 0:
+            self._bench.keep_open(self._order)
         for index, part in enumerate(self._parts):
             cold = part.cold and not self._order.shared_handle
             if cold and (index or part.place is not None):  # a block begins on new connections
