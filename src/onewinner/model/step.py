@@ -70,7 +70,7 @@ def outcomes(rules: Rules, state: State, call: Call, now: int) -> tuple[Outcome,
 
     There is more than one only where the contract leaves a choice: delete of an expired row, text
     that a store cannot keep, an expiry too large to represent, nesting that can be counted in two
-    ways, ties of age across namespaces. Raises ValueError for an operation that the contract does
+    ways, ties of age across namespaces, a clock that was set back. Raises ValueError for an operation that the contract does
     not know and for a namespace that was never opened: mistakes of the caller, not of a store.
     """
     if call.f not in _STEPS:
@@ -114,8 +114,28 @@ def _claim(at: _Moment) -> Iterator[Outcome]:
 
 
 def _insert(at: _Moment, *, answer: Answer) -> Iterator[Outcome]:
-    """Write the row, evict within the namespace, then hold the plugin against its cap."""
     row = Row(at.key, canonical(at.call.value), at.now, at.expires_at)
+    for dated in _dated(row, at.space):
+        yield from _put(at, dated, answer)
+
+
+def _dated(row: Row, space: Space) -> Iterator[Row]:
+    """Answer the row with the times that it may be given in a namespace.
+
+    They differ where the clock was set back behind the newest row: `createdAt` may follow the
+    clock, or be kept from going back. Either way the row is no older than those that are there.
+    """
+    newest = space.rows[-1].age[0] if space.rows else row.created_at
+    if newest <= row.created_at:
+        yield row
+    else:
+        yield dataclasses.replace(row, behind_ms=newest - row.created_at)
+        yield dataclasses.replace(row, created_at=newest)
+        yield dataclasses.replace(row, created_at=newest + 1)
+
+
+def _put(at: _Moment, row: Row, answer: Answer) -> Iterator[Outcome]:
+    """Write the row, evict within the namespace, then hold the plugin against its cap."""
     space, held = at.space, at.space.find(at.key)
     others = space.rows if held is None else tuple(r for r in space.rows if r is not held)
     if at.rules.evicts and len(others) >= space.max_entries:
@@ -145,9 +165,9 @@ def _evict_from_plugin(at: _Moment, state: State, fresh: Row) -> Iterator[State]
         for row in other.live(at.now)
         if not (row is fresh and other.name == at.space.name)
     ]
-    oldest_ms = min(row.created_at for _, row in candidates)
+    oldest_ms = min(row.age[0] for _, row in candidates)
     for other, row in candidates:
-        if row.created_at == oldest_ms:
+        if row.age[0] == oldest_ms:
             yield _with(state, other.having(tuple(r for r in other.rows if r is not row)))
 
 
@@ -191,7 +211,11 @@ def _unkeepable(at: _Moment) -> Iterator[Outcome]:
 
 
 def _entries(at: _Moment) -> Iterator[Outcome]:
-    yield Listing(at.space.live(at.now)), at.state
+    rows = at.space.live(at.now)
+    if any(row.behind_ms for row in rows):
+        shown = (dataclasses.replace(row, behind_ms=0) for row in rows)
+        rows = tuple(sorted(shown, key=lambda row: row.age))
+    yield Listing(rows), at.state
 
 
 def _clear(at: _Moment) -> Iterator[Outcome]:

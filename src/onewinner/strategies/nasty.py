@@ -27,7 +27,9 @@ DISTINCT_KEYS: Final[tuple[tuple[str, ...], ...]] = (
 )
 """Groups of keys; within a group (and over all of them) each key is a row of its own."""
 
-UNKEEPABLE_KEYS: Final = ("a\0b", "a\0c", "a\0", "\ud800", "\ud801", "x\udfff", "x\ud800")
+KEYS_WITH_NUL: Final = ("a\0b", "a\0c", "a\0")
+KEYS_WITH_SURROGATES: Final = ("\ud800", "\ud801", "x\udfff", "x\ud800")
+UNKEEPABLE_KEYS: Final = (*KEYS_WITH_NUL, *KEYS_WITH_SURROGATES)
 """Keys that a store may refuse, but never fold into another (INPUT-10)."""
 
 TRIMMED_PAIRS: Final = ((" k", "k"), ("k ", "k"), ("\tk\n", "k"), ("  k  ", " k"))

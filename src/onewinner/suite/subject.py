@@ -91,7 +91,7 @@ def _read_otherwise(session: Session, divergence: Divergence) -> bool:
 
 
 def _taken(clause: str) -> Callable[[Session, Divergence], bool]:
-    """EVICT-1 to EVICT-3: the rows that are gone tell which it is; what else is wrong does not."""
+    """EVICT-1 to EVICT-3, and EVICT-9: the rows that are gone tell which it is; what else is wrong does not."""
 
     def can_be(session: Session, divergence: Divergence) -> bool:
         return lost_in_eviction(session, divergence) in {None, clause}
@@ -108,6 +108,7 @@ _CAN_BE: Final[Mapping[str, Callable[[Session, Divergence], bool]]] = {
     "EVICT-1": _taken("EVICT-1"),
     "EVICT-2": _taken("EVICT-2"),
     "EVICT-3": _taken("EVICT-3"),
+    "EVICT-9": _taken("EVICT-9"),
 }
 
 
