@@ -70,8 +70,9 @@ def outcomes(rules: Rules, state: State, call: Call, now: int) -> tuple[Outcome,
 
     There is more than one only where the contract leaves a choice: delete of an expired row, text
     that a store cannot keep, an expiry too large to represent, nesting that can be counted in two
-    ways, ties of age across namespaces, a clock that was set back. Raises ValueError for an operation that the contract does
-    not know and for a namespace that was never opened: mistakes of the caller, not of a store.
+    ways, ties of age across namespaces, a clock that was set back. Raises ValueError for an
+    operation that the contract does not know and for a namespace that was never opened: mistakes of
+    the caller, not of a store.
     """
     if call.f not in _STEPS:
         raise ValueError(f"the model knows no operation {call.f!r}; it knows {sorted(_STEPS)}")

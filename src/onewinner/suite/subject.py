@@ -93,7 +93,7 @@ def _read_otherwise(session: Session, divergence: Divergence) -> bool:
 
 
 def _taken(clause: str) -> Callable[[Session, Divergence], bool]:
-    """EVICT-1 to EVICT-3, and EVICT-9: the rows that are gone tell which it is; what else is wrong does not."""
+    """EVICT-1 to 3, and 9: the rows that are gone tell which it is; what else is wrong not."""
 
     def can_be(session: Session, divergence: Divergence) -> bool:
         return lost_in_eviction(session, divergence) in {None, clause}

@@ -1,14 +1,14 @@
 // The adapter for OpenClaw's plugin-state store: `node adapter.mjs RELEASE`, where RELEASE is a
 // directory made by `install.py`. It speaks the stdio protocol (specs/protocol.md).
 //
-// Calls go to the store as a plugin's would, and what it answers or throws is handed on. Two things
+// Calls go to the store as a plugin's would, and what it answers or throws is handed on. Three things
 // are arranged around it. Time: each request carries `now`, and `Date.now`, which the store reads,
 // answers that, so TTLs are exact. Places: a process of OpenClaw has one state directory, which the
 // environment names, and one instance of the store; here each location gets an instance of its own,
-// and the environment names its directory during its calls.
-import { readFileSync, writeSync } from "node:fs";
+// and the environment names its directory during its calls. Types: a key is declared `string`, and a
+// plugin that passes a number does not compile; such a call is refused here.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const release = process.argv[2];
@@ -31,6 +31,16 @@ async function instance(location) {
     sweepExpired: taken("sweepExpired"),
     close: taken("close"),
   };
+}
+
+// A call that the store's types do not declare.
+class NotDeclared extends Error {
+  code = "PLUGIN_STATE_INVALID_INPUT";
+
+  constructor(method) {
+    super("the key is no string, which the types of the store exclude");
+    this.operation = method === "registerIfAbsent" ? "register" : method;
+  }
 }
 
 const instances = new Map();
@@ -74,6 +84,7 @@ async function operation(method, params) {
   process.env.OPENCLAW_STATE_DIR = at.location;
   now = params.now;
   const { key, value, ttlMs } = params;
+  if ("key" in params && typeof key !== "string") throw new NotDeclared(method);
   const options = ttlMs === undefined ? undefined : { ttlMs };
   switch (method) {
     case "register":
@@ -171,7 +182,17 @@ async function serve(method, params) {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
+// Lines end with a line feed and nothing else: `node:readline` also ends them within text, at U+2028.
+async function* lines() {
+  let rest = "";
+  for await (const chunk of process.stdin.setEncoding("utf8")) {
+    const parts = (rest + chunk).split("\n");
+    rest = parts.pop();
+    yield* parts;
+  }
+}
+
+for await (const line of lines()) {
   const { id, method, params } = JSON.parse(line);
   const answer = { jsonrpc: "2.0", id };
   try {
@@ -179,5 +200,5 @@ for await (const line of createInterface({ input: process.stdin })) {
   } catch (error) {
     answer.error = failure(method, error);
   }
-  writeSync(1, `${JSON.stringify(answer)}\n`);
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

@@ -72,7 +72,9 @@ def on_path(wanted: str) -> str | None:
 
 def cached(cache: Path, wanted: str) -> str | None:
     """Answer a Node.js that was downloaded before and is in the range, the oldest line of them."""
-    found = [path for path in (cache / "node").glob("*/node") if satisfies(path.parent.name, wanted)]
+    found = [
+        path for path in (cache / "node").glob("*/node") if satisfies(path.parent.name, wanted)
+    ]
     return str(min(found, key=_preference)) if found else None
 
 

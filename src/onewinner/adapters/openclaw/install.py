@@ -55,10 +55,14 @@ def command(target: str) -> tuple[str, ...]:
         except OSError as error:
             raise TargetError(
                 f"target {target}: {error}; set ONEWINNER_CACHE to a directory that you may write "
-                f"to and that has 250 MB of room"
+                f"to and that has 500 MB of room"
             ) from error
-        except (npm.RegistryError, release.NoStoreError) as error:
+        except (npm.NotPublishedError, release.NoStoreError) as error:
             raise TargetError(f"target {target}: {error}") from error
+        except npm.RegistryError as error:
+            raise TargetError(
+                f"target {target}: {error}; once it is in {cache}, no network is needed"
+            ) from error
     return node, "--no-warnings", str(ADAPTER), str(home)
 
 
@@ -88,7 +92,7 @@ def _identity(program: Path) -> list[int]:
 
 
 def _made(version: str, home: Path, cache: Path) -> str:
-    """Install a release and its Node.js, while others that want the same wait; answer the latter."""
+    """Install a release, while others that want the same wait; answer its Node.js."""
     cache.mkdir(parents=True, exist_ok=True)
     with _alone(cache):
         if (node := _ready(home, cache)) is not None:  # made by another meanwhile

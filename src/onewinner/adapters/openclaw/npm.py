@@ -7,13 +7,19 @@ import hashlib
 import json
 import shutil
 import subprocess
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MISSING: Final = frozenset({"E404", "ETARGET", "ENOVERSIONS"})
 _TIMEOUT_S: Final = 900.0
 # One more try, soon: who is offline wants to be told so.
-_TRIES: Final = ("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=500")
+_TRIES: Final = (
+    "--fetch-retries=1",
+    "--fetch-retry-mintimeout=500",
+    "--fetch-retry-maxtimeout=500",
+)
 
 
 class RegistryError(Exception):
@@ -25,7 +31,7 @@ class NotPublishedError(RegistryError):
 
 
 def versions(package: str, wanted: str = "*") -> list[str]:
-    """Answer the published versions of a package that a range allows, the oldest first."""
+    """Answer the published versions of a package that a range allows, in no order."""
     try:
         found = _asked("view", f"{package}@{wanted}", "version")
     except NotPublishedError:
@@ -34,7 +40,7 @@ def versions(package: str, wanted: str = "*") -> list[str]:
 
 
 def all_versions(package: str) -> list[str]:
-    """Answer every published version of a package, betas included, the oldest first."""
+    """Answer every published version of a package, betas included, in no order."""
     found = _asked("view", package, "versions")
     return [found] if isinstance(found, str) else list(found or ())
 

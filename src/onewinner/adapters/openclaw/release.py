@@ -38,8 +38,7 @@ _TAKEN: Final = {
     "close": _CLOSERS,
     "sweepExpired": ("sweepExpiredPluginStateEntries",),
 }
-_VALUE_BYTES: Final = re.compile(
-    r"VALUE_BYTES = (\d+);|encode\(json\)\.byteLength > (\d+)\)")
+_VALUE_BYTES: Final = re.compile(r"VALUE_BYTES = (\d+);|encode\(json\)\.byteLength > (\d+)\)")
 _PLUGIN_ROWS: Final = re.compile(r"ENTRIES_PER_PLUGIN = ([\d.e]+);")
 
 
