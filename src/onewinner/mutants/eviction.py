@@ -346,6 +346,13 @@ class ClockSetBackAgesNewRows(SqliteStore):
     REPLACE: ClassVar[str] = changed(SqliteStore.REPLACE, STAMP, ":now")
 
 
+@mutant("EVICT-9")
+class ClockSetBackAgesRenewedRows(SqliteStore):
+    """While the clock is behind, whoever renews a row makes it the oldest, and loses it."""
+
+    REPLACE: ClassVar[str] = changed(SqliteStore.REPLACE, STAMP, ":now")
+
+
 @mutant("EVICT-5", "CAP-3", "EVICT-1")
 class ExpiredRowsLinger(SqliteStore):
     """Expired rows are kept a minute to be looked into, and live ones are evicted for them."""
