@@ -254,6 +254,7 @@ class TestStore:
         assert failed(found) == {
             "huge_ttl_is_refused_or_works": "TTL-7",
             "rows_written_while_the_clock_is_behind_stay": "EVICT-9",
+            "rows_renewed_while_the_clock_is_behind_stay": "EVICT-9",
             "unkeepable_text_is_refused_or_distinct": "INPUT-10",
             "keys_with_nul_are_refused_or_distinct": "INPUT-10",
         }

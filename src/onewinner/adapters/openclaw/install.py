@@ -77,7 +77,7 @@ def _ready(home: Path, cache: Path) -> str | None:
     """Answer the Node.js for a release that is installed; None where either is missing."""
     try:
         about: dict[str, Any] = json.loads((home / _ABOUT).read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     chosen = Path(about["node"])
     if os.access(chosen, os.X_OK) and _identity(chosen) == about["identity"]:
