@@ -81,6 +81,7 @@ def unpack(tarball: Path, into: Path) -> None:
 
 def read(directory: Path) -> Release:
     """Find the store in an unpacked release. Raises NoStoreError where there is none."""
+    directory = directory.resolve()  # as the paths of its imports are
     package = json.loads((directory / "package.json").read_text("utf-8"))
     entry, exports = _entry(directory / "dist")
     files, bare = _closure(directory, entry)
