@@ -43,7 +43,8 @@ class Check:
             return race_called(self.name).missing(capabilities)
         if self.kind == "fault":
             reasons = [CLAUSES[clause].missing(capabilities) for clause in self.clauses]
-            return reasons[0] if all(reasons) else None
+            if all(reasons):
+                return reasons[0]
         if self.kind == "sweep" and self.level == "process" and capabilities.scope != "process":
             return f"{self.name} needs a store that processes can share"
         if self.kind == "sweep" and (refusal := cannot_tell_who_sleeps()) is not None:
