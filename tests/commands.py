@@ -1,7 +1,8 @@
-"""The demonstration claimants of `claimants/`, ready to be run as commands."""
+"""The demonstration claimants of `claimants/`, ready to be run as commands and as targets."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,3 +30,8 @@ def built(name: str, directory: Path) -> list[str]:
         subprocess.run([*words, str(source)], check=True)
         made.rename(program)
     return [str(program)]
+
+
+def target(name: str, directory: Path, *words: str) -> str:
+    """Answer the target of a claimant."""
+    return "exec:" + shlex.join([*built(name, directory), *words])

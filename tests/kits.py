@@ -2,7 +2,7 @@
 
 Run as a program it is a kit that does one thing, says so in a line, and goes on until it is killed:
 
-    python kits.py held|grandchild|command|forked
+    python kits.py held|copies|grandchild|forked
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import store_commands
 import unruly
 from onewinner.adapters.targets import Target
 from onewinner.clock import SystemClock, monotonic_ns, sleep
 from onewinner.generator import Call
 from onewinner.runner import call_in_child
-from onewinner.schedule.claimant import Held
-from onewinner.schedule.command_process import CommandProcess
+from onewinner.schedule.claimant import Blocked, Held, Returned
 from onewinner.schedule.crew import Crew
 from onewinner.suite.scratch import scratch_directory
 
@@ -100,16 +100,28 @@ def held() -> None:
         sleep(WAIT_S)
 
 
+def copies() -> None:
+    """Hold a copy of a command inside its claim, beside one that is free, and name both."""
+    target = Target(store_commands.target("python", Path()))
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Crew(target, location=home, clock=SystemClock(), claimants=2, processes=True) as crew,
+    ):
+        crew.trace()
+        claim = Call("register_if_absent", "p", "n", "k", 1)
+        for hold, claimant in ((None, crew.claimants[1]), (1, crew.claimants[0])):
+            claimant.boundary = "syscall"
+            claimant.begin(claim, hold)
+            while isinstance(settled := claimant.settle(), Blocked):
+                pass
+            assert isinstance(settled, Returned if hold is None else Held)
+        say(*(claimant.pid for claimant in crew.claimants))
+        sleep(WAIT_S)
+
+
 def grandchild() -> None:
     """Let a child start a process and hang."""
     call_in_child(unruly.leave_a_grandchild, on_message=say, silence_s=1000)
-
-
-def command() -> None:
-    """Run a command that starts another."""
-    process = CommandProcess(["sh", "-c", "sleep 1000 & echo $!; wait"])
-    say(until(process.answer))
-    sleep(WAIT_S)
 
 
 def forked() -> None:
@@ -123,5 +135,7 @@ def forked() -> None:
         sleep(WAIT_S)
 
 
+WORK = {"held": held, "copies": copies, "grandchild": grandchild, "forked": forked}
+
 if __name__ == "__main__":
-    {"held": held, "grandchild": grandchild, "command": command, "forked": forked}[sys.argv[1]]()
+    WORK[sys.argv[1]]()

@@ -1,6 +1,6 @@
-"""Run as a program: forbids itself ptrace by seccomp, and says what the kit makes of it.
+"""Run as a program with the name of a target: forbids itself ptrace by seccomp, and sweeps that.
 
-With the name of a target it sweeps that, and prints what was found and noted.
+It prints what was found and noted.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ import tempfile
 from pathlib import Path
 
 from onewinner.adapters.targets import Target
-from onewinner.generator import Call
-from onewinner.schedule.command import CommandClaimant
-from onewinner.schedule.ptrace import ptrace_refusal
 from onewinner.suite.engine import probe
 from onewinner.suite.schedules import run_schedules
 
@@ -46,18 +43,6 @@ def forbid_ptrace() -> None:
         raise OSError(ctypes.get_errno(), "no seccomp here")
 
 
-def main() -> None:
-    """Print the refusal, and what a claimant without tracing answers."""
-    forbid_ptrace()
-    sys.stdout.write(f"{ptrace_refusal()}\n")
-    echo = ["sh", "-c", "read line; echo true"]
-    claimant = CommandClaimant(echo, trace=False)
-    claimant.begin(Call("register_if_absent", "p", "n", "k", 1))
-    settled = claimant.settle()
-    claimant.close()
-    sys.stdout.write(f"untraced: {type(settled).__name__}\n")
-
-
 def sweep(name: str) -> None:
     """Print a line for each clause that was judged, and a line for each note."""
     forbid_ptrace()
@@ -78,7 +63,4 @@ def sweep(name: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        sweep(sys.argv[1])
-    else:
-        main()
+    sweep(sys.argv[1])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import store_commands
 from kits import descendants, gone, until
 from onewinner.adapters.targets import Target
 from onewinner.suite.engine import Options, verify
@@ -159,19 +160,11 @@ def test_where_linux_is_missed_a_replay_says_why_it_cannot_be() -> None:
 
 
 def test_where_linux_is_missed_a_command_answers_and_its_end_is_told() -> None:
-    """A command is run without being held: its answer arrives, and so does how it ended."""
-    program = (
-        "from onewinner.generator import Call\n"
-        "from onewinner.schedule.command import CommandClaimant\n"
-        "claim = Call('register_if_absent', 'p', 'n', 'k', 1)\n"
-        "for script in ('read line; echo true; read line', 'exit 3'):\n"
-        "    claimant = CommandClaimant(['sh', '-c', script], trace=False)\n"
-        "    claimant.begin(claim)\n"
-        "    print(claimant.settle())\n"
-        "    claimant.close()\n"
-    )
-    done = python(program, PYTHONPATH=str(HERE / "elsewhere"))
-    assert done.returncode == 0, done.stderr
-    answered, ended = done.stdout.splitlines()
-    assert "Ok(result=True)" in answered
-    assert "it ended with exit code 3" in ended
+    """A command is run without being held: its answers arrive, and so does how it ended."""
+    for target, code, told in (
+        (store_commands.target("python", HERE), ExitCode.CONFORMS, "of one key answered False"),
+        ("exec:sh -c 'exit 3'", ExitCode.USAGE, "ended with exit code 3 before it answered"),
+    ):
+        done = onewinner_after("pass", "smoke", target, PYTHONPATH=str(HERE / "elsewhere"))
+        assert done.returncode == code, done.stdout + done.stderr
+        assert told in done.stdout + done.stderr

@@ -24,6 +24,8 @@ def test_every_act_is_put_into_words() -> None:
     assert told(act("stop", whom="p1", where="here")) == "p1 is stopped (SIGSTOP) here"
     assert told(act("continue", whom="p1")) == "p1 goes on (SIGCONT)"
     assert told(act("advance", ms=40)) == "40 ms pass"
+    assert told(act("step", ms=-7_200_000)) == "the wall clock is stepped by -7,200,000 ms"
+    assert told(act("step", ms=40)) == "the wall clock is stepped by +40 ms"
     assert "every write to a file fails" in told(act("fill", whom="p1", where="here"))
     assert told(act("empty", whom="p1", where="here")) == "p1 has room on its disk again, here"
     assert told(act("hold", whom="p0", where="here")) == "p0 is held at work, here"

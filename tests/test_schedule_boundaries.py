@@ -422,9 +422,12 @@ class TestElsewhere:
     def test_nothing_fails_to_be_imported(self) -> None:
         """On a system without ptrace all modules can be imported, and say what is lost."""
         program = (
-            "import sys, pkgutil, importlib, sysconfig, onewinner.clock\n"
+            "import os, sys, pkgutil, importlib, sysconfig, subprocess, multiprocess\n"
+            "import onewinner.clock\n"
             "sysconfig.get_config_vars()\n"
             "sys.platform = 'darwin'\n"
+            "for name in ('posix_spawn', 'waitid', 'WNOWAIT', 'CLD_DUMPED', 'P_PID'):\n"
+            "    delattr(os, name)\n"
             "import onewinner.schedule as room\n"
             "for each in pkgutil.iter_modules(room.__path__):\n"
             "    importlib.import_module(f'onewinner.schedule.{each.name}')\n"

@@ -101,7 +101,7 @@ class TestShapes:
     def test_telling(self) -> None:
         """Between transactions first, in turns with the rest.
 
-        Without any the last point comes first, then what changes something, then the method's own
+        Without any what changes something comes first, then the last point, then the method's own
         lines.
         """
 
@@ -111,9 +111,11 @@ class TestShapes:
         assert of("BEGIN", "SELECT", "COMMIT", "BEGIN", "INSERT", "COMMIT") == [4, 5, 2, 1, 6, 3]
         assert of("a:1", "a:2", "a:3", "a:4", "a:5") == [5, 4, 2, 1, 3]
         assert of("f g:1", "h i:2", "h i:3", "f g:4", "h i:5", "h i:6") == [6, 4, 1, 2, 5, 3]
-        assert of("openat a", "read a", "write a", "read a", "close a")[:2] == [5, 3]
+        assert of("openat a", "read a", "write a", "read a", "close a")[:2] == [3, 5]
         tail = ("BEGIN", "INSERT", "COMMIT", "h i:1", "f g:2", "f g:3")
         assert of(*tail)[0] == 6
+        made = ("SELECT", "CREATE", "PRAGMA", "PRAGMA", "BEGIN", "CREATE", "COMMIT")
+        assert of(*made) == [2, 5, 6, 3, 1, 7, 4]
         assert of("a:1") == [1]
         assert of() == []
 
@@ -190,6 +192,7 @@ class TestControl:
         assert found.bad is not None
         assert found.bad.ran.points[0]
         assert found.bad.ran.points[1] == ()
+        assert [bool(points) for points in stage.unheld().points] == [True, False]
 
 
 class TestJudgement:

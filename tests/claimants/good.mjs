@@ -1,23 +1,18 @@
 // Claims that the kernel decides: the file is made, or was there, in one system call.
-// Serves "claim KEY VALUE" with "true", "false" or "error TEXT", on files in the directory given.
 import { closeSync, openSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 
-const directory = process.argv[2];
+import { serve } from "./protocol.mjs";
 
-function claim(key, value) {
+function claim(path, value) {
   try {
-    const file = openSync(join(directory, key), "wx");
+    const file = openSync(path, "wx");
     writeSync(file, value);
     closeSync(file);
-    return "true";
+    return true;
   } catch (error) {
-    return error.code === "EEXIST" ? "false" : `error ${error.code}`;
+    if (error.code === "EEXIST") return false;
+    throw error;
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const [, key, value] = line.match(/^claim (\S+) (.*)$/);
-  process.stdout.write(`${claim(key, value)}\n`);
-}
+await serve(claim);

@@ -1,15 +1,14 @@
 /* Right, and never at rest: one thread counts in memory that it shares with "counter" in the
- * directory argv[1], one sleeps and counts, one makes system calls. Held, none of them counts.
- * Serves "claim KEY VALUE" with "true" or "false" on files in the directory argv[1]. */
+ * directory argv[1], one sleeps and counts, one makes system calls. Held, none of them counts. */
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "protocol.h"
+
 static volatile long *counts;
-static char directory[4096];
+static char *directory;
 
 static void *spin(void *unused) {
     for (;;) counts[0]++;
@@ -33,10 +32,9 @@ static void *call(void *unused) {
 }
 
 int main(int argc, char **argv) {
-    char line[4096], path[8192];
     pthread_t thread;
     if (argc != 2) return 2;
-    snprintf(directory, sizeof directory, "%s", argv[1]);
+    directory = argv[1];
     snprintf(path, sizeof path, "%s/counter", directory);
     int file = open(path, O_CREAT | O_RDWR, 0600);
     if (ftruncate(file, 4096)) return 2;
@@ -45,14 +43,10 @@ int main(int argc, char **argv) {
     pthread_create(&thread, 0, spin, 0);
     pthread_create(&thread, 0, doze, 0);
     pthread_create(&thread, 0, call, 0);
-    while (fgets(line, sizeof line, stdin)) {
-        char *key = line + strlen("claim "), *value = strchr(key, ' ');
-        *value++ = 0;
-        snprintf(path, sizeof path, "%s/%s", directory, key);
+    while (next_claim()) {
         int made = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
         if (made >= 0) close(made);
-        puts(made >= 0 ? "true" : "false");
-        fflush(stdout);
+        answer(made >= 0 ? "true" : "false");
     }
     return 0;
 }

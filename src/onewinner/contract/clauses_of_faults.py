@@ -13,9 +13,11 @@ FAULTS: Final[tuple[Clause, ...]] = (
         "critical",
         "A clock that is set MUST NOT make a second holder: set back, a row that was live stays "
         "live and its key is refused to others; set forth, rows expire by the new time alone.",
-        ("register_if_absent", "ttl", "virtual-clock"),
+        ("register_if_absent", "ttl"),
         "A row that had expired before the clock was set back may be gone, or be live again until "
-        "its time has come once more.",
+        "its time has come once more. The clock is the one that the store lives by; where that is "
+        "its own, and does not follow the machine's wall clock, it cannot be set and nothing is "
+        "judged.",
     ),
     Clause(
         "DUR-3",

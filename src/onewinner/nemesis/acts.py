@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 NEMESIS: Final = -1
 """The process under which acts stand in a history; it makes no calls of the store."""
 
-Deed: TypeAlias = Literal["kill", "stop", "continue", "advance", "fill", "empty", "fail", "hold"]
+Deed: TypeAlias = Literal[
+    "kill", "stop", "continue", "advance", "step", "fill", "empty", "fail", "hold"
+]
 
 _WORDS: Final[Mapping[str, str]] = {
     "kill": "{whom} is killed (SIGKILL) {where}",
     "stop": "{whom} is stopped (SIGSTOP) {where}",
     "continue": "{whom} goes on (SIGCONT)",
     "advance": "{ms} ms pass",
+    "step": "the wall clock is stepped by {ms:+,} ms",
     "fill": "{whom} has no room on its disk from here on, {where}: every write to a file fails",
     "hold": "{whom} is held at work, {where}",
     "fail": "a system call of {whom} fails, with nothing done: {where}",
@@ -30,7 +33,8 @@ _WORDS: Final[Mapping[str, str]] = {
 def act(deed: Deed, *, whom: str = "", where: str = "", ms: int = 0, at_ns: int = 0) -> Operation:
     """Answer an act that was done at `at_ns`, or just now, as an entry of a history.
 
-    `whom` says who suffered it and `where` at which point; `ms` is the time that was let pass.
+    `whom` says who suffered it and `where` at which point; `ms` is the time that was let pass, or
+    by how much a clock was set, back where it is negative.
     """
     now = at_ns or monotonic_ns()
     return Operation(

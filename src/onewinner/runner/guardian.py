@@ -26,12 +26,12 @@ def release_group(pid: int) -> None:
 
 
 def entrust_directory(path: str) -> None:
-    """Have a directory removed when this process is gone."""
+    """Have a directory, or a file, removed when this process is gone."""
     _GUARDIAN.entrust(f"d{os.fsencode(path).hex()}")
 
 
 def release_directory(path: str) -> None:
-    """Take a directory back, after it was removed."""
+    """Take a directory or a file back, after it was removed."""
     _GUARDIAN.release(f"d{os.fsencode(path).hex()}")
 
 

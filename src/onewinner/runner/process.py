@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import multiprocess
 import multiprocess.process
+import multiprocess.resource_tracker
 from multiprocess.reduction import ForkingPickler
 
 from onewinner.clock import monotonic_ns
@@ -22,7 +23,7 @@ from onewinner.runner import guardian
 from onewinner.worker import child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
 STARTUP_S: Final = 60.0
@@ -52,6 +53,7 @@ class Child:
     group. Where the kit itself is killed, its guard does that (`guardian`). On Linux a child also
     dies when the *thread* that started it ends. With `takes_orders`
     the function is called as `function(send, receive, *args)`, and gets what `tell` is given.
+    `environment` are variables that it has besides the kit's, and so has whatever it starts.
 
     Raises ChildError where `function` or an argument cannot be carried to another process.
     """
@@ -63,6 +65,7 @@ class Child:
         *,
         name: str,
         takes_orders: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.hello = False
@@ -82,7 +85,8 @@ class Child:
             target=child.main, args=(replies, noise, orders, os.getpid(), work), name=name
         )
         try:
-            self._process.start()
+            with _variables(environment or {}):
+                self._process.start()
             guardian.entrust_group(self._process.pid)
         except BaseException:
             self._close_pipes()  # a child that did start ends when it cannot say so
@@ -252,6 +256,27 @@ class Child:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def _variables(environment: Mapping[str, str]) -> Iterator[None]:
+    """Have these variables in the environment meanwhile, for the children that are started.
+
+    The multiprocess package starts a process of its own with the first child; it must not have
+    them.
+    """
+    if environment:
+        multiprocess.resource_tracker.ensure_running()
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _carry(name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:

@@ -1,16 +1,14 @@
-"""What every boundary offers: one client whose calls can be held at points, and go on later.
+"""What a claimant can come to: one client whose calls can be held at points, and go on later.
 
-A boundary decides what a point is: a statement, a line, an opcode, a system call. Whoever controls
-a schedule needs to know no more than this protocol.
+A boundary decides what a point is: a statement, a line, an opcode, a system call.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from onewinner.generator import Call
     from onewinner.history import Outcome
 
 
@@ -57,35 +55,3 @@ class Died:
 
 
 Settled: TypeAlias = Held | Returned | Blocked | Died
-
-
-class Claimant(Protocol):
-    """One client, in a process (or thread) of its own, whose calls can be held at points.
-
-    One call at a time: `begin`, then `settle` and `resume` by turns until `settle` answers Returned
-    or Died. `boundary` names what its points are: "sql", "opcode", "line", "syscall", "client".
-    """
-
-    boundary: str
-
-    def begin(self, call: Call, hold: int | Point | None = None) -> None:
-        """Start a call that is held at its `hold`-th point, at that named point, or nowhere."""
-        ...  # pragma: no cover
-
-    def settle(self) -> Settled:
-        """Wait until the call is held, has returned, sleeps, or its client is gone.
-
-        A watchdog bounds the wait: a client that hangs is killed, and answered as Died.
-        """
-        ...  # pragma: no cover
-
-    def resume(self, hold: int | Point | None = None) -> None:
-        """Let a held call go on to its next hold, or to its end.
-
-        Numbers count from the beginning of the call.
-        """
-        ...  # pragma: no cover
-
-    def close(self) -> None:
-        """End the client; nothing of it is left behind. More than once does no harm."""
-        ...  # pragma: no cover

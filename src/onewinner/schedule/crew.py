@@ -17,7 +17,7 @@ from onewinner.worker.child import MESSAGE
 from onewinner.worker.journal import FAIL, OK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from onewinner.adapters.targets import Target
@@ -47,7 +47,11 @@ _SERVER_ALONE_NS: Final = 2_000_000_000
 
 
 class PythonClaimant:
-    """One claimant of a crew; see the protocol `Claimant`."""
+    """One claimant of a crew: a client whose calls can be held at points, and go on later.
+
+    One call at a time: `begin`, then `settle` and `resume` by turns until `settle` answers Returned
+    or Died. `boundary` says what its points are.
+    """
 
     def __init__(self, crew: Crew, number: int, child: Child, place: int) -> None:
         self.boundary: Boundary = "line"
@@ -73,7 +77,10 @@ class PythonClaimant:
     def begin(
         self, call: Call, hold: Hold = None, *, fresh: str | None = None, free: bool = False
     ) -> None:
-        """Start a call, with `fresh` at that location; a `free` one comes to no points."""
+        """Start a call that is held at its `hold`-th point, at that named point, or nowhere.
+
+        With `fresh` it is made at that location; a `free` one comes to no points.
+        """
         self._released = free
         self._tell(resident.Do(call, hold, None if free else self.boundary, fresh))
 
@@ -108,7 +115,10 @@ class PythonClaimant:
         return made if isinstance(made, Died) else tuple(_returned(done) for done in made.done)
 
     def resume(self, hold: Hold = None) -> None:
-        """Let a held call go on."""
+        """Let a held call go on to its next hold, or to its end.
+
+        Numbers count from the beginning of the call.
+        """
         self._crew.held.discard(self._number)
         self._tell(resident.Go(hold))
 
@@ -117,7 +127,10 @@ class PythonClaimant:
         self._child.tell((self._place, order))
 
     def settle(self) -> Settled:
-        """Wait until the call is held, has returned, or sleeps; see the protocol."""
+        """Wait until the call is held, has returned, sleeps, or its client is gone.
+
+        A watchdog bounds the wait: a client that hangs is killed, and answered as Died.
+        """
         message = self._message()
         if isinstance(message, resident.Holding):
             self._crew.held.add(self._number)
@@ -206,7 +219,7 @@ class Crew:
     """Claimants on one location: each in a process of its own, or all threads of one process.
 
     Use it as a context manager. With `shared` threads use one connection. `held` are the numbers of
-    those that are held.
+    those that are held. Their processes have the variables of `environment` besides the kit's.
     """
 
     def __init__(
@@ -218,6 +231,7 @@ class Crew:
         claimants: int,
         processes: bool,
         shared: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.processes = processes
         self.shared = shared
@@ -236,7 +250,9 @@ class Crew:
             for numbers in [(each,) for each in everybody] if processes else [tuple(everybody)]:
                 args = (target, location, clock, self.cells, numbers, shared)
                 name = f"claimant {numbers[0]}"
-                child = Child(resident.reside, args, name=name, takes_orders=True)
+                child = Child(
+                    resident.reside, args, name=name, takes_orders=True, environment=environment
+                )
                 stack.callback(child.close)
                 mine = [kind(self, number, child, place) for place, number in enumerate(numbers)]
                 self._children.append((child, mine))

@@ -52,9 +52,10 @@ class Play:
     def run(self, segments: tuple[Segment, ...]) -> None:
         """Run the segments one after the other, then everybody to the end.
 
-        Where somebody is to be held, the points of the others are of no interest.
+        Only who is to be held is watched, or the first where nobody is: the points of the others
+        are of no interest, and they run at full speed.
         """
-        self._watched = {who for who, hold in segments if hold is not None}
+        self._watched = {who for who, hold in segments if hold is not None} or {segments[0].who}
         holds = 0
         for who, hold in segments:
             before = len(self.stops)
@@ -113,7 +114,7 @@ class Play:
 
     def _begin(self, who: int, hold: Hold) -> None:
         self._begun.add(who)
-        free = bool(self._watched) and who not in self._watched
+        free = who not in self._watched
         self._cast[who].begin(self._calls[who], hold, fresh=self._fresh, free=free)
 
     def points_of(self, who: int) -> tuple[Point, ...]:

@@ -58,12 +58,11 @@ SYSCALL_STOP: Final = int(signal.SIGTRAP) | 0x80
 WALL: Final = 0x4000_0000 if sys.platform == "linux" else 0
 """__WALL: wait also for threads and for children of children."""
 
+_OWN: Final = 0x2000_0000
+"""__WNOTHREAD: wait for what the calling thread has started or traces, and for nothing else."""
+
 _TRIAL_S: Final = 10.0
 _INFO_BYTES: Final = 88
-
-
-class PtraceRefused(Exception):  # noqa: N818 - named for what happened
-    """This machine does not let the kit trace a process of its own; the text says why."""
 
 
 class Entry(NamedTuple):
@@ -178,6 +177,18 @@ def answer(tid: int, value: int) -> None:
     _call(_GET_REGISTERS, tid, _GENERAL_SET, ctypes.addressof(vector))
     registers[0] = value
     _call(_SET_REGISTERS, tid, _GENERAL_SET, ctypes.addressof(vector))
+
+
+def reported() -> bool:
+    """Tell whether anything that the calling thread traces, or has started, has come to something.
+
+    It is left to be waited for. One look instead of one at each thread: a runtime has a dozen.
+    """
+    looks = os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | WALL | _OWN
+    try:
+        return os.waitid(os.P_ALL, 0, looks) is not None
+    except ChildProcessError:
+        return False
 
 
 def wait(tid: int) -> int | None:

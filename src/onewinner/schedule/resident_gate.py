@@ -10,13 +10,13 @@ import sysconfig
 from typing import TYPE_CHECKING, Final
 
 from onewinner.schedule import announcing, sockets, syscalls
-from onewinner.schedule.syscall_points import NO_STORE, Points
+from onewinner.schedule.syscall_gate import SyscallGate
 from onewinner.schedule.tracer_target import target_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from onewinner.generator import Call
-    from onewinner.schedule.claimant import Point
-    from onewinner.schedule.failing import Failing
     from onewinner.schedule.gate import Boundary, Hold
     from onewinner.schedule.ptrace import Entry
     from onewinner.schedule.tracer import Thread
@@ -30,43 +30,22 @@ _CODE: Final = tuple(
     }
 )
 _CODE_FILES: Final = (".py", ".pyc", ".so", "__pycache__", "pyvenv.cfg")
-_SYSTEM_FILES: Final = (*NO_STORE, "/etc/localtime", "/usr/share/zoneinfo", "/usr/lib/locale/")
-_BELLS: Final = ("anon_inode:[eventfd]", "anon_inode:[eventpoll]")
+_SYSTEM_FILES: Final = ("/etc/localtime", "/usr/share/zoneinfo", "/usr/lib/locale/")
 
 
-class ResidentGate:
-    """Hears from the tracer what a claimant does; `own` are the pipes between it and the kit.
+class ResidentGate(SyscallGate):
+    """Hears from the tracer what a claimant does, at one boundary: see `begin`."""
 
-    `status` is the wait status of the process `pid` once the tracer has reaped it. `failing` looks
-    at the system calls of the next call, and may let one fail.
-    """
-
-    def __init__(self, pid: int, own: set[str]) -> None:
-        self.status: int | None = None
-        self.failing: Failing | None = None
-        self._pid = pid
-        self._own = {*own, *_BELLS}
-        self._points = Points()
-        self._inside = False
+    def __init__(self, pid: int, own: Iterable[str]) -> None:
+        super().__init__(pid, own)
         self._client = False
         self._awaited: set[str] = set()
 
-    @property
-    def points(self) -> list[Point]:
-        """The points that the call came to so far."""
-        return self._points.passed
-
-    def begin(self, call: Call, hold: Hold, boundary: Boundary | None) -> None:
-        """Expect a call."""
-        self._inside = False
+    def begin(self, call: Call, hold: Hold, boundary: Boundary = "syscall") -> None:
+        """Expect a call, whose points are client calls or system calls."""
+        super().begin(call, hold)
         self._client = boundary == "client"
         self._awaited.clear()
-        words = {call.plugin: "PLUGIN"} | ({} if call.key is None else {call.key: "KEY"})
-        self._points.begin(words, hold)
-
-    def aim(self, hold: Hold) -> None:
-        """Set where the call is held next."""
-        self._points.hold = hold
 
     def enters(self, thread: Thread, entry: Entry) -> bool:
         """Count what others notice; answer whether the call is held there."""
@@ -78,21 +57,11 @@ class ResidentGate:
             return False
         if self._client:
             return self._sends(thread, name, entry)
-        if not syscalls.is_point(name):
-            return False
-        target = target_of(thread.tid, name, entry)
-        if self._is_own_business(target):
-            return False
-        thread.matters = True
-        held = self._points.reach(name, target)
-        if self.failing is not None:
-            self.failing.enters(thread, name, entry, self._points.passed)
-        return held
+        return self._counts(thread, name, entry)
 
     def leaves(self, thread: Thread, entry: Entry, value: int) -> bool:
         """Notice the first of an answer from a server; answer whether the call is held there."""
-        if self.failing is not None:
-            self.failing.leaves(thread)
+        super().leaves(thread, entry, value)
         if not (self._inside and self._client and value > 0 and self._awaited):
             return False
         name = syscalls.name_of(entry.arch, entry.number)
@@ -111,11 +80,6 @@ class ResidentGate:
         self._inside, thread.free = True, False
         return True
 
-    def ended(self, tid: int, status: int) -> None:
-        """Keep how the process ended."""
-        if tid == self._pid:
-            self.status = status
-
     def _sends(self, thread: Thread, name: str, entry: Entry) -> bool:
         if name not in syscalls.SENDS and name != "connect":
             return False
@@ -130,6 +94,6 @@ class ResidentGate:
 
     def _is_own_business(self, target: str) -> bool:
         """Tell whether nobody but the claimant can notice what is done to a target."""
-        if target in self._own or target.startswith((*_SYSTEM_FILES, *_CODE)):
+        if super()._is_own_business(target) or target.startswith((*_SYSTEM_FILES, *_CODE)):
             return True
         return target.endswith(_CODE_FILES)

@@ -38,7 +38,8 @@ _LINE: Final = re.compile(r"(\S+ \S+):\d+")
 
 # The first words of those points, statements and system calls, that change what others see.
 _CHANGING: Final = """
-INSERT UPDATE DELETE REPLACE WRITE WRITEV PWRITE64 PWRITEV PWRITEV2 TRUNCATE FTRUNCATE CREAT
+INSERT UPDATE DELETE REPLACE CREATE ALTER DROP
+WRITE WRITEV PWRITE64 PWRITEV PWRITEV2 TRUNCATE FTRUNCATE CREAT
 MKDIR MKDIRAT RMDIR LINK LINKAT SYMLINK SYMLINKAT UNLINK UNLINKAT RENAME RENAMEAT RENAMEAT2
 """
 _CHANGES: Final = frozenset(_CHANGING.split())
@@ -179,12 +180,14 @@ class Stage:
 
         Of several that expire in one store, whoever removes expired rows may remove those of the
         others. So they are prepared one by one, or, where time is real, on a location each; only
-        in a store that does not last they share both the waiting and the location.
+        in a store that does not last they share both the waiting and the location. Where nothing
+        is waited for, few are prepared at first: the first schedules may be all that it takes.
         """
         expires = any(isinstance(each, Call) and each.ttl_ms for each in self.scenario.prepare)
-        if self._apart:
-            return _AHEAD if self._lasting else 1
-        return _AHEAD if self._waits or not expires else 1
+        if self._waits:
+            return _AHEAD
+        one_by_one = not self._lasting if self._apart else expires
+        return 1 if one_by_one else min(_AHEAD, self._made + 2)
 
     def _prepare(self, count: int, steps: tuple[Step, ...]) -> list[_Prepared]:
         """Prepare some plugins at once; they share the way to the claimant, and any waiting."""
@@ -296,8 +299,8 @@ class Stage:
         if depth == len(holds):
             numbers = dict(zip(holds, chosen, strict=True))
             ran = self.run(tuple(Segment(who, numbers.get(at)) for at, who in enumerate(shape)))
-            for who, points in enumerate(ran.points):
-                self._passed[who] = max(self._passed[who], points, key=len)
+            who = shape[0]  # the only one that came to its points in the state that was prepared
+            self._passed[who] = max(self._passed[who], ran.points[who], key=len)
             yield ran
             return -1 if ran.died else ran.missed[0] if ran.missed else len(holds)
         who = shape[holds[depth]]
@@ -339,11 +342,13 @@ def telling(points: Sequence[Point]) -> list[int]:
 
     A store that makes one step of two is wrong between its transactions, where few points are.
     Inside of one a rival waits for its lock, or is told something wrong at any point. The method's
-    own last line comes first, if it is a point: there all is done but for the answer. Held at its
-    first point a call has done nothing yet. Any beginning is spread over the whole. Without any
-    transaction the last point comes first: there all is done but for the answer. Then come those
-    before something is changed: there a call has seen all that it acts on; and of lines those of
-    the method that was called, between the steps that it is made of.
+    own last line comes first, if it is a point: there all is done but for the answer; then where
+    something is changed outside of a transaction, by what was seen before. Held at its first point
+    a call has done nothing yet. Any beginning is spread over the whole.
+
+    Without any transaction those come first before which something is changed: there a call has
+    seen all that it acts on. Then comes the last point, where all is done but for the answer; and
+    of lines those of the method that was called, between the steps that it is made of.
     """
     between, changes, inside = [], [], False
     for number, point in enumerate(points, 1):
@@ -357,11 +362,12 @@ def telling(points: Sequence[Point]) -> list[int]:
     if rest == [1]:
         steps = _own_lines(points)
         inner = [steps[at - 1] for at in spread(len(steps))]
-        return list(dict.fromkeys([len(points), *reversed(changes), *inner, *spread(len(points))]))
+        return list(dict.fromkeys([*reversed(changes), len(points), *inner, *spread(len(points))]))
     told = [[part[at - 1] for at in spread(len(part))] for part in (between, rest)]
     turns = [number for pair in zip_longest(*told) for number in pair if number is not None]
     behind = [number for number in reversed(_own_lines(points)) if number in between]
-    return list(dict.fromkeys([*behind[:1], *turns]))
+    alone = [number for number in changes if number in between]
+    return list(dict.fromkeys([*behind[:1], *alone, *turns]))
 
 
 def _own_lines(points: Sequence[Point]) -> list[int]:

@@ -82,6 +82,8 @@ _live = threading.local()
 def turn_all() -> bool:
     """Look after every process that the calling thread traces; tell whether anything happened."""
     _live.tracers = [tracer for tracer in getattr(_live, "tracers", ()) if tracer.threads]
+    if not _live.tracers or not ptrace.reported():
+        return False
     busy = [tracer.turn() for tracer in _live.tracers]
     return any(busy)
 
@@ -89,20 +91,16 @@ def turn_all() -> bool:
 class Tracer:
     """Traces one process, its threads, and what it starts.
 
-    With `from_exec` it goes at full speed until it has called execve, and is traced from there on.
     With `family` what it has started by now is traced as well.
     Raises OSError where tracing is refused. The caller kills the process after any error here: the
     kernel leaves a traced process stopped until somebody lets it go on.
     """
 
-    def __init__(
-        self, pid: int, watcher: Watcher, *, from_exec: bool = False, family: bool = False
-    ) -> None:
+    def __init__(self, pid: int, watcher: Watcher, *, family: bool = False) -> None:
         self.threads: dict[int, Thread] = {}
         self.held: Thread | None = None
         self._watcher = watcher
         self._owner = threading.get_ident()
-        self._tracing = not from_exec
         self._put_off: deque[tuple[Thread, int]] = deque()
         self._sleep = Sleep(_STILL_LOOKS)
         self._attach(pid, family=family)
@@ -152,8 +150,7 @@ class Tracer:
                     if not _is_ours(tid):
                         ptrace.seize(tid)
                     self._add(tid, process)
-                    if self._tracing:
-                        ptrace.interrupt(tid)
+                    ptrace.interrupt(tid)
         raise RuntimeError(f"process {pid} starts threads faster than they can be seized")
 
     def _add(self, tid: int, pid: int) -> None:
@@ -261,7 +258,6 @@ class Tracer:
         for other in list(self.threads.values()):
             if other is not thread and other.pid == thread.pid:
                 del self.threads[other.tid]
-        self._tracing = True
 
     def _syscall(self, thread: Thread) -> None:
         info = ptrace.syscall_info(thread.tid)
@@ -290,7 +286,7 @@ class Tracer:
     def _go(self, thread: Thread, number: int = 0) -> None:
         thread.stopped = False
         with contextlib.suppress(ProcessLookupError):
-            ptrace.go_on(thread.tid, number, to_syscall=self._tracing and not thread.free)
+            ptrace.go_on(thread.tid, number, to_syscall=not thread.free)
 
 
 def _rests(thread: Thread) -> bool:

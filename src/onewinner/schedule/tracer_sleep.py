@@ -67,11 +67,6 @@ def _state(pid: int, tid: int) -> tuple[str, str]:
     return letter, f"{tid} {ran}"
 
 
-def state_letters(threads: Iterable[tuple[int, int]]) -> str:
-    """Answer the scheduler's letters for threads, to be told to a person."""
-    return "".join(sorted({_state(*each)[0] for each in threads}))
-
-
 def threads_of(pid: int) -> list[tuple[int, int]]:
     """Answer the threads of a process and of the processes that it started, and theirs."""
     return [(each, int(task.name)) for each in (pid, *descendants(pid)) for task in tasks_of(each)]

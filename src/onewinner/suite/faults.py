@@ -105,13 +105,15 @@ class Fault:
     """A check with faults: the clauses that it judges, and where its work stands in code.
 
     `holds`: it holds claimants at points, which takes a system that tells who sleeps. `long`: it
-    waits, or goes on for as long as it has time.
+    waits, or goes on for as long as it has time. `real`: it is about stores that have a clock of
+    their own; those that take their time from the kit have cases for it.
     """
 
     clauses: tuple[str, ...]
     find: Callable[[], Run]
     holds: bool = True
     long: bool = False
+    real: bool = False
 
 
 def _kills() -> Run:
@@ -168,10 +170,17 @@ def _files() -> Run:
     return run_files
 
 
+def _clock_steps() -> Run:
+    from onewinner.suite.clock_steps import run_clock_steps
+
+    return run_clock_steps
+
+
 FAULTS: Final[dict[str, Fault]] = {
     "files": Fault(("DUR-9", "ERR-7", "ERR-1"), _files, holds=False),
     "server-restarts": Fault(("DUR-3", "DUR-4", "DUR-6"), _restarts, holds=False),
     "forks": Fault(("DUR-8",), _forks, holds=False),
+    "clock-steps": Fault(("TTL-8", "EVICT-2"), _clock_steps, holds=False, real=True),
     "full-disk": Fault(("ERR-5", "ERR-6"), _full_disk),
     "kills-at-points": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills),
     "kills-at-system-calls": Fault(("DUR-4", "DUR-3", "DUR-5", "DUR-6"), _kills_at_system_calls),

@@ -18,7 +18,7 @@ from onewinner.suite.held import told
 from onewinner.suite.orders import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -67,7 +67,8 @@ class Place:
 class Ground:
     """A crew of claimants in processes of their own, and places. Use it as a context manager.
 
-    What happened at all places is written to `kept` in the end, where given, as one history.
+    What happened at all places is written to `kept` in the end, where given, as one history. The
+    claimants have the variables of `environment` besides the kit's.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Ground:
         *,
         claimants: int = 2,
         kept: Kept | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.target = target
         self.capabilities = capabilities
@@ -89,6 +91,7 @@ class Ground:
             self.clock = SharedClock(home / "clock", start_ms=START_MS)
         self._claimants = claimants
         self._kept = kept
+        self._environment = environment
         self._places: list[Place] = []
         self._moves = [act("advance")] if capabilities.virtual_clock else []
         self._logical_ms = 0
@@ -106,6 +109,7 @@ class Ground:
                     clock=self.clock,
                     claimants=self._claimants,
                     processes=True,
+                    environment=self._environment,
                 )
             )
             self._stack = stack.pop_all()

@@ -42,6 +42,10 @@ class Check:
         if self.kind == "race":
             return race_called(self.name).missing(capabilities)
         if self.kind == "fault":
+            from onewinner.suite.faults import FAULTS
+
+            if FAULTS[self.name].real and capabilities.virtual_clock:
+                return f"{self.name} is for stores that have a clock of their own"
             reasons = [CLAUSES[clause].missing(capabilities) for clause in self.clauses]
             if all(reasons):
                 return reasons[0]
@@ -67,9 +71,10 @@ def stresses(check: Check) -> bool:
 def under_control(checks: Iterable[Check], *, virtual: bool) -> list[Check]:
     """Answer the checks that need no luck and take more than a moment, the quickest first.
 
-    At files and forks nobody is held, and calls that are interrupted in `virtual` time wait for
-    nothing: these take a second or less. Kills and a full disk take one to three where time is
-    `virtual`, and end. Sweeps take longer, and then comes what has to wait, or does not end.
+    At files, forks and steps of a clock nobody is held, and calls that are interrupted in `virtual`
+    time wait for nothing: these take about a second. Kills and a full disk take one to three where
+    time is `virtual`, and end. Sweeps take longer, and then comes what has to wait, or does not
+    end.
     """
     from onewinner.suite.faults import FAULTS
 

@@ -65,8 +65,10 @@ def _lines(kit: int) -> Iterator[str]:
 
 
 def _remove(path: str) -> None:
-    """Remove a directory, also while those who were killed are still at work in it."""
+    """Remove a directory, also while those who were killed are still at work in it, or a file."""
     for _ in range(_TRIES):
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 - nothing is imported that takes time
         shutil.rmtree(path, ignore_errors=True)
         if not os.path.lexists(path):
             return
