@@ -132,7 +132,7 @@ def test_expired_rows_take_no_place():
 
 
 def test_rows_written_while_the_clock_is_behind_are_no_older():
-    """After the clock was set back, eviction goes by the order of writing (EVICT-9)."""
+    """After the clock was set back, eviction goes by the order of writing (EVICT-12)."""
     world = World()
     for key in "abc":
         world.call("register_if_absent", key, 1)

@@ -129,7 +129,7 @@ LIMITS: Final[tuple[Clause, ...]] = (
         ("reject-new",),
     ),
     Clause(
-        "EVICT-9",
+        "EVICT-12",
         "thread",
         "major",
         "After the clock was set back, a row that is written MUST NOT be evicted before a row that "

@@ -54,7 +54,7 @@ class Row:
     """A row; `value` is the canonical JSON text.
 
     `behind_ms` is how far the clock was behind the namespace's newest row when this one was
-    written, where `created_at` does not make up for that (EVICT-9).
+    written, where `created_at` does not make up for that (EVICT-12).
     """
 
     key: str
@@ -65,7 +65,7 @@ class Row:
 
     @property
     def age(self) -> tuple[int, str]:
-        """What eviction goes by: rows are no older than those that they found (EVICT-9)."""
+        """What eviction goes by: rows are no older than those that they found (EVICT-12)."""
         return self.created_at + self.behind_ms, self.key
 
     def live(self, now: int) -> bool:

@@ -338,7 +338,7 @@ class ClockSetBackEvictsNewRow(SqliteStore):
     )
 
 
-@mutant("EVICT-9", seen="openclaw 2026.5.7: a claim is gone with the next one, older rows stay")
+@mutant("EVICT-12", seen="openclaw 2026.5.7: a claim is gone with the next one, older rows stay")
 class ClockSetBackAgesNewRows(SqliteStore):
     """While the clock is behind, what is new looks oldest: each claim goes with the next one."""
 
@@ -346,7 +346,7 @@ class ClockSetBackAgesNewRows(SqliteStore):
     REPLACE: ClassVar[str] = changed(SqliteStore.REPLACE, STAMP, ":now")
 
 
-@mutant("EVICT-9")
+@mutant("EVICT-12")
 class ClockSetBackAgesRenewedRows(SqliteStore):
     """While the clock is behind, whoever renews a row makes it the oldest, and loses it."""
 

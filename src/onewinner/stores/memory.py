@@ -61,7 +61,7 @@ class Space:
     stamped: int = 0
 
     def put(self, row: Row) -> None:
-        """Keep a row, stamped no earlier than the newest, though the clock is behind (EVICT-9)."""
+        """Keep a row, stamped no earlier than the newest, though the clock is behind (EVICT-12)."""
         if row.created_at < self.stamped:
             newest = max((other.created_at for other in self.rows.values()), default=0)
             row = replace(row, created_at=max(row.created_at, newest))

@@ -29,7 +29,7 @@ Run: TypeAlias = "Callable[[str], sqlite3.Cursor]"
 SPACE: Final = "plugin = :plugin AND namespace = :namespace"
 ROW: Final = f"{SPACE} AND key = :key"
 LIVE: Final = "(expires_at IS NULL OR expires_at > :now)"  # at `now == expires_at` it is not
-STAMP: Final = (  # never before the newest row, also where the clock was set back (EVICT-9)
+STAMP: Final = (  # never before the newest row, also where the clock was set back (EVICT-12)
     f"max(:now, (SELECT coalesce(max(created_at), :now) FROM rows WHERE {SPACE}))"
 )
 _INT64_MAX: Final = 2**63 - 1

@@ -110,7 +110,7 @@ _CAN_BE: Final[Mapping[str, Callable[[Session, Divergence], bool]]] = {
     "EVICT-1": _taken("EVICT-1"),
     "EVICT-2": _taken("EVICT-2"),
     "EVICT-3": _taken("EVICT-3"),
-    "EVICT-9": _taken("EVICT-9"),
+    "EVICT-12": _taken("EVICT-12"),
 }
 
 

@@ -90,7 +90,7 @@ def fresh_row_survives_a_clock_that_stepped_back(s: Session) -> None:
     space.observe("a", "b", "c")
 
 
-@case("EVICT-9", time="virtual")
+@case("EVICT-12", time="virtual")
 def rows_written_while_the_clock_is_behind_stay(s: Session) -> None:
     """After the clock stepped back, rows go as they were written, and new claims go last."""
     space = s.open(max_entries=3)
@@ -105,7 +105,7 @@ def rows_written_while_the_clock_is_behind_stay(s: Session) -> None:
         s.tick()
 
 
-@case("EVICT-9", "register", time="virtual")
+@case("EVICT-12", "register", time="virtual")
 def rows_renewed_while_the_clock_is_behind_stay(s: Session) -> None:
     """A row that is renewed after the clock stepped back is no older than those that are there."""
     space = s.open(max_entries=3)
