@@ -232,3 +232,11 @@ def test_programs_share_an_address(tmp_path):
     found = run_programs(target, capabilities, str(tmp_path), budget_s=1, seed=5)
     assert [(each.clause, each.reason) for each in found if each.status is not Status.PASS] == []
     assert found
+
+
+def test_a_store_without_a_claim_is_asked_for_none():
+    """Of what is made of claims nothing runs; first opens race with what the store has."""
+    offered = Capabilities(virtual_clock=True, private_files=True).without("register_if_absent")
+    checks = checks_for("crash", offered)
+    assert [check.name for check in checks if check.kind != "case"] == ["first-opens"]
+    assert {"EVICT-2", "TTL-7", "INPUT-10"} <= {c for check in checks for c in check.clauses}

@@ -131,6 +131,38 @@ def test_expired_rows_take_no_place():
     assert world.keys() == ["live", "new"]
 
 
+def test_rows_written_while_the_clock_is_behind_are_no_older():
+    """After the clock was set back, eviction goes by the order of writing (EVICT-12)."""
+    world = World()
+    for key in "abc":
+        world.call("register_if_absent", key, 1)
+        world.now += 1
+    world.now -= 500
+    for key in "def":
+        assert world.call("register_if_absent", key, 1) is True
+        world.now += 1
+    assert sorted(world.keys()) == ["d", "e", "f"]
+
+
+def test_what_a_row_shows_while_the_clock_is_behind_is_left_open():
+    """`createdAt` may be what the clock said, the newest one, or a millisecond more."""
+    world = World()
+    world.call("register_if_absent", "a", 1)
+    world.now -= 500
+    claim = Call(f="register_if_absent", plugin="p", namespace="n", key="b", value=1)
+    look = Call(f="entries", plugin="p", namespace="n")
+    listed = [
+        outcomes(RULES, after, look, world.now)[0][0].rows
+        for _, after in outcomes(RULES, world.state, claim, world.now)
+    ]
+    shown = [[(row.key, row.created_at) for row in rows] for rows in listed]
+    assert shown == [
+        [("b", 500), ("a", 1_000)],
+        [("a", 1_000), ("b", 1_000)],
+        [("a", 1_000), ("b", 1_001)],
+    ]
+
+
 def test_update_evicts_nobody():
     """Writing a live key of a full namespace removes no other row."""
     world = World(max_entries=2)

@@ -97,6 +97,19 @@ def test_what_could_not_be_judged_says_why(status: Status) -> None:
     assert "  the worker died with signal 11\n  Checks: race_vacant\nReproduce:  " in shown
 
 
+def test_what_another_program_shows_is_told_in_a_line() -> None:
+    """A clause may be broken in two ways: the second has its line, a race's second sight none."""
+    other = violation("INPUT-10", summary="the key ends at its NUL")
+    raced = violation("INPUT-10", summary="seen in a race", script="")
+    found = (
+        check("INPUT-10", Status.FAIL, check="surrogates"),
+        check("INPUT-10", Status.FAIL, check="nul", violation=other),
+        check("INPUT-10", Status.FAIL, check="race", violation=raced),
+    )
+    shown = console.render(run(checks={"INPUT-10": found}))
+    assert "Checks: surrogates, nul, race\n  nul: the key ends at its NUL\nReproduce:" in shown
+
+
 def test_colour_only_where_asked() -> None:
     """A report for a file holds no escape sequence; one for a terminal does."""
     assert ESCAPE not in console.render(run({"CLAIM-6": Status.FAIL}))

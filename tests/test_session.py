@@ -410,3 +410,22 @@ def test_a_sweep_beside_others_may_count_theirs():
     assert agrees(beside_others(Count(2, 3), alone=False), 0)
     assert not agrees(beside_others(Count(2, 3), alone=False), -1)
     assert beside_others(True, alone=False) is True
+
+
+class TestOneWriter:
+    @pytest.mark.parametrize(
+        ("declared", "made"),
+        [("register", "register"), ("register_if_absent", "register_if_absent")],
+    )
+    def test_a_store_with_one_writer_is_written_to_with_that(self, tmp_path, declared, made):
+        """Cases write with what is declared, and never call what is not."""
+        capabilities = Capabilities(
+            virtual_clock=True, operations=frozenset({declared, "lookup", "entries"})
+        )
+        session = new_session(Target("sqlite"), capabilities, str(tmp_path))
+        space = session.open()
+        space.register("a", 1)
+        space.claim("b", 1)
+        session.close()
+        written = [step.code for step in session.steps if step.code.startswith("s1.")]
+        assert written == [f"s1.{made}('a', 1)", f"s1.{made}('b', 1)"]

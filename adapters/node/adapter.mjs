@@ -3,7 +3,6 @@
 // What is said to the kit stands in `serve`; the rest is the store (`log_store.mjs`). With the word
 // `racy` the store behind it is broken on purpose.
 import { writeSync } from "node:fs";
-import { createInterface } from "node:readline";
 
 import { LogStore, RacyStore, Refused } from "./log_store.mjs";
 
@@ -70,7 +69,17 @@ function serve(method, p) {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
+// Lines end with a line feed and nothing else: `node:readline` also ends them within text, at U+2028.
+async function* lines() {
+  let rest = "";
+  for await (const chunk of process.stdin.setEncoding("utf8")) {
+    const parts = (rest + chunk).split("\n");
+    rest = parts.pop();
+    yield* parts;
+  }
+}
+
+for await (const line of lines()) {
   const { id, method, params } = JSON.parse(line);
   const answer = { jsonrpc: "2.0", id };
   try {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,9 @@ SERVED_BY: Final[dict[str, str]] = {
 """The built-in stores that are clients of a server, and its kind (`adapters.servers.RECIPES`)."""
 
 
+_SERVED: Final = ("exec:", "openclaw@")
+
+
 class TargetError(Exception):
     """The target cannot be had: what was given, why it cannot be, what to do instead (exit 4)."""
 
@@ -93,8 +97,8 @@ class Target:
 
     @property
     def served(self) -> bool:
-        """Whether the store lives in a process of its own, behind a command (`exec:COMMAND`)."""
-        return self.given is None and self.name.startswith("exec:")
+        """Whether the store lives in a process of its own, behind a command."""
+        return self.given is None and self.name.startswith(_SERVED)
 
     def copy(self, location: str) -> tuple[int, tuple[str, ...]]:
         """Answer the copy of the command that serves a location for this process, or will.
@@ -160,14 +164,34 @@ def resolve(spec: str, faults: str | None = None) -> Connect:
         return _import(spec, rest)
     if colon and kind == "mutant":
         return _mutant(spec, rest)
-    if colon and kind == "exec":
+    if spec.startswith(_SERVED):
         from onewinner.adapters.stdio.backend import connector
 
-        return connector(spec, rest, faults)
+        return connector(spec, command_of(spec), faults)
     raise TargetError(
         f"target {spec!r} is unknown: use a built-in name ({', '.join(sorted(BUILT_IN))}), "
-        f"python:package.module:connect, exec:COMMAND, or mutant:NAME"
+        f"openclaw@VERSION, python:package.module:connect, exec:COMMAND, or mutant:NAME"
     )
+
+
+def command_of(spec: str) -> tuple[str, ...]:
+    """Answer the command that serves a target: as a shell would split it, or that of a release.
+
+    A release that is not on this machine yet is downloaded. Raises TargetError where there is no
+    such command.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind != "exec":
+        from onewinner.adapters.openclaw.install import command
+
+        return command(spec)
+    try:
+        words = tuple(shlex.split(rest))
+    except ValueError as error:
+        raise TargetError(f"target {spec!r}: {error}; quote the command for a shell") from error
+    if not words:
+        raise TargetError(f"target {spec!r}: write exec:COMMAND, as in exec:'node adapter.mjs'")
+    return words
 
 
 def _import(spec: str, path: str) -> Connect:

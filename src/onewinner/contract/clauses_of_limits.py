@@ -129,6 +129,17 @@ LIMITS: Final[tuple[Clause, ...]] = (
         ("reject-new",),
     ),
     Clause(
+        "EVICT-12",
+        "thread",
+        "major",
+        "After the clock was set back, a row that is written MUST NOT be evicted before a row that "
+        "was there when it was written.",
+        ("eviction", "register_if_absent", "entries", "virtual-clock"),
+        "Its `createdAt` may follow the clock, or be kept from going back. A store that evicts by "
+        "what the clock said alone lets each claim that is won while the clock is behind go with "
+        "the next.",
+    ),
+    Clause(
         "CAP-1",
         "thread",
         "major",

@@ -170,6 +170,12 @@ Rows written in the same millisecond have the same age; the key decides between 
 The row just written is never the one evicted, also where its key sorts first among its age ([EVICT-2](#evict-2)).
 Keys sort by code point; an order by UTF-16 code units conforms too, and differs only above U+FFFF.
 
+### Ages while the clock is behind
+
+A clock that is set back by an hour stamps what is written then as older than all that is there.
+To evict by these stamps would lose each new claim to the next one, and keep the rows that are older in truth, so age is then the order of writing ([EVICT-12](#evict-12)).
+What `createdAt` shows is left to the store: what the clock said, or the newest `createdAt` of the namespace, or a millisecond more.
+
 ### `null` against absent
 
 JSON `null` is a value ([READ-2](#read-2)): `lookup` and `consume` answer it, `entries` lists it, and it refuses a claim.

@@ -147,10 +147,12 @@ class Sheet:
         return (client + 1) * HOUR_MS
 
     def claim(self, plugin: str, namespace: str, key: str, client: int) -> Call:
-        """Write a claim with the client's own value and its own long TTL."""
-        return Call(
-            "register_if_absent", plugin, namespace, key, self.value(client), self.ttl_ms(client)
-        )
+        """Write a claim with the client's own value and its own long TTL.
+
+        Where the store has no claim, an upsert.
+        """
+        writer = self.first_of("register_if_absent", "register")
+        return Call(writer, plugin, namespace, key, self.value(client), self.ttl_ms(client))
 
     def unit_ms(self) -> int:
         """The resolution of the store's time, 1 ms where it has no TTL."""

@@ -56,26 +56,37 @@ class Moment:
 
 def insert(at: Moment, *, answer: Answer) -> Iterator[Outcome]:
     """Write the row, evict within the namespace, then hold the plugin against its cap."""
-    for created_at in _births(at):
-        yield from _insert(
-            at, Row(at.key, canonical(at.call.value), created_at, at.expires_at), answer
-        )
+    row = Row(at.key, canonical(at.call.value), at.now, at.expires_at)
+    for dated in _strictly_dated(at, row) if at.rules.strict_ages else _dated(row, at.space):
+        yield from _insert(at, dated, answer)
 
 
-def _births(at: Moment) -> Iterator[int]:
-    """Yield when a row written now may say that it was written.
+def _dated(row: Row, space: Space) -> Iterator[Row]:
+    """Yield the row with the times that it may be given in a namespace.
 
-    Where ages are strict that is later than all rows of the namespace (READ-11); whether rows that
-    expired or were removed count, is left to the store.
+    They differ where the clock was set back behind the newest row: `createdAt` may follow the
+    clock, or be kept from going back. Either way the row is no older than those that are there.
     """
-    if not at.rules.strict_ages:
-        yield at.now
-        return
+    newest = space.rows[-1].age[0] if space.rows else row.created_at
+    if newest <= row.created_at:
+        yield row
+    else:
+        yield dataclasses.replace(row, behind_ms=newest - row.created_at)
+        yield dataclasses.replace(row, created_at=newest)
+        yield dataclasses.replace(row, created_at=newest + 1)
+
+
+def _strictly_dated(at: Moment, row: Row) -> Iterator[Row]:
+    """Yield the row with a time later than those of all rows of the namespace (READ-11).
+
+    Whether rows that expired or were removed count, is left to the store.
+    """
     space = at.space
-    live = max((row.created_at for row in space.live(at.now)), default=at.now - 1)
-    stored = max((row.created_at for row in space.rows), default=live)
+    live = max((other.created_at for other in space.live(at.now)), default=at.now - 1)
+    stored = max((other.created_at for other in space.rows), default=live)
     ever = live if space.newest_ms is None else space.newest_ms
-    yield from dict.fromkeys(max(at.now, newest + 1) for newest in (live, stored, ever))
+    for created_at in dict.fromkeys(max(at.now, newest + 1) for newest in (live, stored, ever)):
+        yield dataclasses.replace(row, created_at=created_at)
 
 
 def _insert(at: Moment, row: Row, answer: Answer) -> Iterator[Outcome]:
@@ -122,9 +133,9 @@ def _evict_from_plugin(at: Moment, state: State, fresh: Row) -> Iterator[State]:
         for row in other.live(at.now)
         if not (row is fresh and other.name == at.space.name)
     ]
-    oldest_ms = min(row.created_at for _, row in candidates)
+    oldest_ms = min(row.age[0] for _, row in candidates)
     for other, row in candidates:
-        if row.created_at == oldest_ms:
+        if row.age[0] == oldest_ms:
             yield with_space(state, other.having(tuple(r for r in other.rows if r is not row)))
 
 

@@ -67,12 +67,22 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row; `value` is the canonical JSON text."""
+    """A row; `value` is the canonical JSON text.
+
+    `behind_ms` is how far the clock was behind the namespace's newest row when this one was
+    written, where `created_at` does not make up for that (EVICT-12).
+    """
 
     key: str
     value: str
     created_at: int
     expires_at: int | None
+    behind_ms: int = 0
+
+    @property
+    def age(self) -> tuple[int, str]:
+        """What eviction goes by: rows are no older than those that they found (EVICT-12)."""
+        return self.created_at + self.behind_ms, self.key
 
     def live(self, now: int) -> bool:
         """Tell whether the row is live: at `now == expires_at` it is not (TTL-1)."""
@@ -81,7 +91,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A namespace of a plugin with its options and rows, ordered by (`created_at`, key).
+    """A namespace of a plugin with its options and rows, ordered by age.
 
     Expired rows stay in `rows` until something certainly removed them: a store may still hold them.
     No row expires before `first_expiry_ms` (None: none at all); it spares a walk over the rows and
@@ -120,7 +130,7 @@ class Space:
 
     def adding(self, rows: tuple[Row, ...], row: Row) -> Space:
         """Answer this namespace with `rows`, which are in order, and one more put in its place."""
-        place = bisect(rows, (row.created_at, row.key), key=lambda r: (r.created_at, r.key))
+        place = bisect(rows, row.age, key=lambda r: r.age)
         bounds = [t for t in (self.first_expiry_ms, row.expires_at) if t is not None]
         return dataclasses.replace(
             self,

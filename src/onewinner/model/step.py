@@ -28,9 +28,9 @@ def outcomes(rules: Rules, state: State, call: Call, now: int) -> tuple[Outcome,
 
     There is more than one only where the contract leaves a choice: delete of an expired row, text
     that a store cannot keep, an expiry too large to represent, nesting that can be counted in two
-    ways, ties of age across namespaces, rows that were written in between and are the same again.
-    Raises ValueError for an operation that the contract does
-    not know and for a namespace that was never opened: mistakes of the caller, not of a store.
+    ways, ties of age across namespaces, a clock that was set back, rows that were written in
+    between and are the same again. Raises ValueError for an operation that the contract does not
+    know and for a namespace that was never opened: mistakes of the caller, not of a store.
     """
     if call.f not in _STEPS:
         raise ValueError(f"the model knows no operation {call.f!r}; it knows {sorted(_STEPS)}")
@@ -112,7 +112,11 @@ def _delete(at: Moment) -> Iterator[Outcome]:
 
 
 def _entries(at: Moment) -> Iterator[Outcome]:
-    yield Listing(at.space.live(at.now)), at.state
+    rows = at.space.live(at.now)
+    if any(row.behind_ms for row in rows):
+        shown = (dataclasses.replace(row, behind_ms=0) for row in rows)
+        rows = tuple(sorted(shown, key=lambda row: row.age))
+    yield Listing(rows), at.state
 
 
 def _clear(at: Moment) -> Iterator[Outcome]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from onewinner.contract import BASE, LimitExceeded
 from onewinner.mutants.registry import changed, mutant
 from onewinner.stores.memory import MemoryStore
-from onewinner.stores.sqlite import LIVE, ROW, SPACE, SqliteBackend, SqliteStore
+from onewinner.stores.sqlite import LIVE, ROW, SPACE, STAMP, SqliteBackend, SqliteStore
 
 if TYPE_CHECKING:
     from onewinner.clock import Clock
@@ -336,6 +336,21 @@ class ClockSetBackEvictsNewRow(SqliteStore):
         OLDEST_FIRST,
         "ORDER BY created_at, key = :key, key",
     )
+
+
+@mutant("EVICT-12", seen="openclaw 2026.5.7: a claim is gone with the next one, older rows stay")
+class ClockSetBackAgesNewRows(SqliteStore):
+    """While the clock is behind, what is new looks oldest: each claim goes with the next one."""
+
+    INSERT: ClassVar[str] = changed(SqliteStore.INSERT, STAMP, ":now")
+    REPLACE: ClassVar[str] = changed(SqliteStore.REPLACE, STAMP, ":now")
+
+
+@mutant("EVICT-12")
+class ClockSetBackAgesRenewedRows(SqliteStore):
+    """While the clock is behind, whoever renews a row makes it the oldest, and loses it."""
+
+    REPLACE: ClassVar[str] = changed(SqliteStore.REPLACE, STAMP, ":now")
 
 
 @mutant("EVICT-5", "CAP-3", "EVICT-1")

@@ -10,7 +10,7 @@ from onewinner.contract import StoreError
 from onewinner.mutants.registry import changed, mutant
 from onewinner.stores import input as rules
 from onewinner.stores.memory import MemoryStore
-from onewinner.stores.sqlite import LIVE, SqliteBackend, SqliteStore
+from onewinner.stores.sqlite import LIVE, STAMP, SqliteBackend, SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ class RefusedClaimRefreshesTtl(SqliteStore):
     """As long as others ask for the key it never expires: a dead owner blocks it for ever."""
 
     EXTEND: ClassVar[str] = changed(
-        SqliteStore.REPLACE, "value = :value, created_at = :now, expires_at", "expires_at"
+        SqliteStore.REPLACE, f"value = :value, created_at = {STAMP}, expires_at", "expires_at"
     )
 
     def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from onewinner.contract import ABSENT
 from onewinner.mutants.registry import changed, mutant
-from onewinner.stores.sqlite import SqliteStore
+from onewinner.stores.sqlite import STAMP, SqliteStore
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class RegisterKeepsCreatedAt(SqliteStore):
     """A row that is refreshed every minute is still the oldest, and the first to be evicted."""
 
-    REPLACE: ClassVar[str] = changed(SqliteStore.REPLACE, "created_at = :now, ", "")
+    REPLACE: ClassVar[str] = changed(SqliteStore.REPLACE, f"created_at = {STAMP}, ", "")
 
 
 @mutant("REG-2", "TTL-3", "TTL-2")
@@ -47,7 +47,7 @@ class RegisterReplacesValueOnly(SqliteStore):
 
     REPLACE: ClassVar[str] = changed(
         SqliteStore.REPLACE,
-        "value = :value, created_at = :now, expires_at = :expires_at",
+        f"value = :value, created_at = {STAMP}, expires_at = :expires_at",
         "value = :value",
     )
 

@@ -179,6 +179,10 @@ class _Page:
             self._file.writelines(f"{line}\n" for line in failure.program(found))
         others = [c.check for c in clause.checks if c.status > Status.XFAIL]
         self.line(f"Checks: {', '.join(others) or 'none'}", indent=2)
+        for check in clause.checks:  # another program may show another defect
+            other = check.violation
+            if other is not None and other.script and other != found:
+                self.hanging(text.printable(f"{check.check}: {text.shorten(other.summary)}"))
         command = verdict.reproduce(result, clause.clause.id, found)
         self.line(f"Reproduce:  {command}", "bold", whole=True)
 

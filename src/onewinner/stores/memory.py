@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from onewinner.contract import (
@@ -58,6 +58,15 @@ class Space:
 
     opening: Opening
     rows: dict[str, Row] = field(default_factory=dict)
+    stamped: int = 0
+
+    def put(self, row: Row) -> None:
+        """Keep a row, stamped no earlier than the newest, though the clock is behind (EVICT-12)."""
+        if row.created_at < self.stamped:
+            newest = max((other.created_at for other in self.rows.values()), default=0)
+            row = replace(row, created_at=max(row.created_at, newest))
+        self.stamped = row.created_at
+        self.rows[row.key] = row
 
     def drop_expired(self, now: int) -> int:
         """Remove what has expired and answer how many rows that were."""
@@ -145,7 +154,7 @@ class MemoryStore:
         if self._held(space, row.key, row.created_at) is None:
             for where, gone in self._doomed(data, space, row):
                 del where.rows[gone.key]
-        space.rows[row.key] = self._kept(space, row)
+        space.put(self._kept(space, row))
 
     def _kept(self, _space: Space, row: Row) -> Row:
         """Answer the row as it is to be kept: as it was written."""

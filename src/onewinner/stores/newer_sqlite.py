@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from onewinner.contract import ABSENT, BASE, OPTIONAL_OPERATIONS, Absent, Compared, Observation
 from onewinner.stores import input as rules
-from onewinner.stores.sqlite import LIVE, ROW, SPACE, SqliteBackend, SqliteStore
+from onewinner.stores.sqlite import LIVE, ROW, SPACE, STAMP, SqliteBackend, SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -165,8 +165,8 @@ BORN: Final = f"max(:now, coalesce((SELECT max(created_at) + 1 FROM rows WHERE {
 class StrictSqliteStore(NewerSqliteStore):
     """The same, with no two rows of a namespace of one age (READ-11)."""
 
-    REPLACE: ClassVar[str] = SqliteStore.REPLACE.replace("= :now", f"= {BORN}")
-    INSERT: ClassVar[str] = SqliteStore.INSERT.replace(":value, :now", f":value, {BORN}")
+    REPLACE: ClassVar[str] = SqliteStore.REPLACE.replace(STAMP, BORN)
+    INSERT: ClassVar[str] = SqliteStore.INSERT.replace(STAMP, BORN)
 
 
 class StrictSqliteBackend(NewerSqliteBackend):

@@ -30,6 +30,9 @@ Run: TypeAlias = "Callable[..., sqlite3.Cursor]"
 SPACE: Final = "plugin = :plugin AND namespace = :namespace"
 ROW: Final = f"{SPACE} AND key = :key"
 LIVE: Final = "(expires_at IS NULL OR expires_at > :now)"  # at `now == expires_at` it is not
+STAMP: Final = (  # never before the newest row, also where the clock was set back (EVICT-12)
+    f"max(:now, (SELECT coalesce(max(created_at), :now) FROM rows WHERE {SPACE}))"
+)
 _INT64_MAX: Final = 2**63 - 1
 
 
@@ -42,11 +45,12 @@ class SqliteStore:
 
     PRUNE: ClassVar[str] = "DELETE FROM rows WHERE plugin = :plugin AND expires_at <= :now"
     REPLACE: ClassVar[str] = (
-        f"UPDATE rows SET value = :value, created_at = :now, expires_at = :expires_at WHERE {ROW}"
+        f"UPDATE rows SET value = :value, created_at = {STAMP}, expires_at = :expires_at "
+        f"WHERE {ROW}"
     )
     INSERT: ClassVar[str] = (
         "INSERT INTO rows (plugin, namespace, key, value, created_at, expires_at) "
-        "VALUES (:plugin, :namespace, :key, :value, :now, :expires_at) "
+        f"VALUES (:plugin, :namespace, :key, :value, {STAMP}, :expires_at) "
         "ON CONFLICT (plugin, namespace, key) DO NOTHING"
     )
     EVICT: ClassVar[str] = (

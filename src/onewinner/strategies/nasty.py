@@ -17,17 +17,19 @@ DISTINCT_KEYS: Final[tuple[tuple[str, ...], ...]] = (
     ("é", "e\u0301", "e"),  # one sign in two Unicode forms
     ("\u212b", "\u00c5", "A\u030a"),  # Angstrom sign, composed, decomposed
     ("ﬁ", "fi"),  # a ligature and its compatibility form
-    ("k\u200b", "k", "k\ufeff"),  # zero-width characters are not white space
+    ("k\u200bk", "kk", "k\ufeffk"),  # zero-width characters; at the ends some trim them
     ("1", "01", "1.0", "1e0", "true", "null", "None", "0"),  # what a loose type would fold
     ("'", "''", '"', "`", "k'--", "k';", "\\'"),  # quotes
     ("%00", "\\0", "\\x00", "&#0;", "%25"),  # escapes that must not be decoded
     ("\U0001f600", "\U0001f601", "\U0001f602"),  # beyond the basic plane
-    ("\x1f", "\x1f\x1f", "\x7f"),  # control characters
+    ("c\x1fc", "c\x1f\x1fc", "c\x7fc", "cc"),  # control characters; the same
     ("__proto__", "constructor", "toString"),  # what an object used as a map already has
 )
 """Groups of keys; within a group (and over all of them) each key is a row of its own."""
 
-UNKEEPABLE_KEYS: Final = ("a\0b", "a\0c", "a\0", "\ud800", "\ud801", "x\udfff", "x\ud800")
+KEYS_WITH_NUL: Final = ("a\0b", "a\0c", "a\0")
+KEYS_WITH_SURROGATES: Final = ("\ud800", "\ud801", "x\udfff", "x\ud800")
+UNKEEPABLE_KEYS: Final = (*KEYS_WITH_NUL, *KEYS_WITH_SURROGATES)
 """Keys that a store may refuse, but never fold into another (INPUT-10)."""
 
 TRIMMED_PAIRS: Final = ((" k", "k"), ("k ", "k"), ("\tk\n", "k"), ("  k  ", " k"))

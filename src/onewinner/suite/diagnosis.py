@@ -276,6 +276,8 @@ def lost_in_eviction(session: Session, divergence: Divergence) -> str | None:
         return "ISO-3" if missing else None
     if str(written.key).strip() in missing:
         return "EVICT-2"
+    if full.rows and full.rows[-1].age[0] > divergence.now:
+        return "EVICT-12"  # the clock is behind
     ages = {row.created_at for row in full.rows if row.key in missing}
     return "EVICT-3" if missing and ages == set(extra.values()) else "EVICT-1"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.contract import Entry
 from onewinner.contract.newer import arguments
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from onewinner.suite.session import Session
 
 
+_OTHER: Final = {"register": "register_if_absent", "register_if_absent": "register"}
+
+
 @dataclass(slots=True)
 class Handle:
-    """A namespace opened in a session; its methods are the store's, each held against the model."""
+    """A namespace opened in a session; its methods are the store's, each held against the model.
+
+    A store that declares one of the two writers is written to with that one.
+    """
 
     session: Session
     store: Store
@@ -100,6 +106,8 @@ class Handle:
                 self.lookup(key)
 
     def _write(self, f: str, key: Any, value: Any, ttl_ms: Any, spoil: bool) -> Observed:
+        if f not in self.session.capabilities.operations:
+            f = _OTHER[f]
         given = copy.deepcopy(value) if spoil else value
         method = getattr(self.store, f)
         timed = {} if ttl_ms is None else {"ttl_ms": ttl_ms}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 VIRTUAL_START_MS: Final = 1_700_000_000_000
 
+_CLAIM: Final = "register_if_absent"
 _CROWD: Final = 4
 _COARSE_FLOOR: Final = 24
 _FEW: Final = 24
@@ -125,7 +126,7 @@ def _pair(
             kind=kind,
             level="thread",
             clauses=(on_threads, "ERR-2"),
-            needs=needs,
+            needs=(_CLAIM, *needs),
             floor=floor,
         ),
         Race(
@@ -133,7 +134,7 @@ def _pair(
             kind=kind,
             level="process",
             clauses=(on_processes, "ERR-3"),
-            needs=needs,
+            needs=(_CLAIM, *needs),
             floor=floor,
             modes=_PAUSES_FIRST if kind == "claims" else _ON_PROCESSES,
         ),
@@ -146,7 +147,7 @@ def _on_processes(kind: str, clauses: tuple[str, ...], *needs: str, floor: int) 
         kind=kind,
         level="process",
         clauses=clauses,
-        needs=needs,
+        needs=(_CLAIM, *needs),
         floor=floor,
         modes=_ON_PROCESSES,
     )
@@ -164,6 +165,7 @@ RACES: Final[tuple[Race, ...]] = (
         kind="spaces",
         level="thread",
         clauses=("EVICT-6", "READ-5", "DEL-5", "ERR-2"),
+        needs=(_CLAIM,),
         floor=24,
     ),
     _on_processes("spaces", ("EVICT-7", "READ-5", "DEL-5", "ERR-3"), floor=24),
@@ -182,7 +184,7 @@ RACES: Final[tuple[Race, ...]] = (
         kind=early_clock.NAME,
         level="thread",
         clauses=("TTL-6", "READ-5"),
-        needs=("delete", "entries|lookup"),
+        needs=(_CLAIM, "delete", "entries|lookup"),
         floor=early_clock.FLOOR,
     ),
     Race(
@@ -190,6 +192,7 @@ RACES: Final[tuple[Race, ...]] = (
         kind="first-opens",
         level="process",
         clauses=("DUR-2",),
+        needs=(f"{_CLAIM}|register",),
         floor=15,
         modes=(Mode((0, 1, 2, 3)),),
     ),

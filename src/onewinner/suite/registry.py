@@ -47,7 +47,8 @@ class Check:
             if FAULTS[self.name].real and capabilities.virtual_clock:
                 return f"{self.name} is for stores that have a clock of their own"
             reasons = [CLAUSES[clause].missing(capabilities) for clause in self.clauses]
-            return reasons[0] if all(reasons) else None
+            if all(reasons):
+                return reasons[0]
         if self.kind == "sweep" and self.level == "process" and capabilities.scope != "process":
             return f"{self.name} needs a store that processes can share"
         if self.kind == "sweep" and (refusal := cannot_tell_who_sleeps()) is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onewinner.adapters.servers import RECIPES
-from onewinner.adapters.targets import Target, TargetError
+from onewinner.adapters.targets import Target, TargetError, command_of
 from onewinner.runner.server import Server, ServerError
 from onewinner.suite.scratch import scratch_directory
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 def served(target: Target, run_dir: str) -> Iterator[Target]:
     """Answer the target with an address: its own, or that of a server started for this block.
 
-    Targets that need no server are answered as they are. Raises TargetError where none starts.
+    Targets that need no server are answered as they are; the command of one that is served is had
+    now, since to download it takes longer than a probe may. Raises TargetError where none starts.
     """
+    if target.served:
+        command_of(target.name)
     kind = target.server
     if kind is None or target.location is not None:
         yield target

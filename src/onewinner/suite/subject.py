@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from onewinner.model import Listing, Value
+from onewinner.model import Listing, Refused, Value
 from onewinner.suite.answers import Broken, Raised
 from onewinner.suite.diagnosis import (
     blame,
@@ -49,6 +49,8 @@ def _served_no_more(session: Session, divergence: Divergence, subject: str) -> b
     seen = divergence.observed
     if not isinstance(seen, Raised) or seen.code in _REFUSALS or subject.startswith("ERR"):
         return False
+    if all(isinstance(answer, Refused) for answer in divergence.expected):
+        return False  # it was to be refused, though with another code
     return any("raised" in step.seen for step in session.steps[:-1])
 
 
@@ -105,7 +107,7 @@ def _mixed_up(_: Session, divergence: Divergence) -> bool:
 
 
 def _taken(clause: str) -> Callable[[Session, Divergence], bool]:
-    """EVICT-1 to EVICT-3: the rows that are gone tell which it is; what else is wrong does not."""
+    """EVICT-1 to 3, and 9: the rows that are gone tell which it is; what else is wrong not."""
 
     def can_be(session: Session, divergence: Divergence) -> bool:
         return lost_in_eviction(session, divergence) in {None, clause}
@@ -123,6 +125,7 @@ _CAN_BE: Final[Mapping[str, Callable[[Session, Divergence], bool]]] = {
     "EVICT-1": _taken("EVICT-1"),
     "EVICT-2": _taken("EVICT-2"),
     "EVICT-3": _taken("EVICT-3"),
+    "EVICT-12": _taken("EVICT-12"),
 }
 
 

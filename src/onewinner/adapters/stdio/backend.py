@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -12,7 +11,7 @@ from onewinner.adapters.stdio import messages
 from onewinner.adapters.stdio.copies import REGISTRY
 from onewinner.adapters.stdio.link import store_error
 from onewinner.adapters.stdio.store import CommandStore, answer_of, sendable
-from onewinner.adapters.targets import TargetError
+from onewinner.adapters.targets import TargetError, command_of
 from onewinner.clock import monotonic_ns
 from onewinner.contract import (
     PROFILES,
@@ -163,17 +162,8 @@ class CommandBackend:
             self._copies.leave(self._link, self._location)
 
 
-def connector(target: str, command: str, faults: str | None = None) -> Connect:
-    """Answer the factory of a store behind `command`, as a shell would split it.
-
-    Raises TargetError where there is no command in it.
-    """
-    try:
-        words = tuple(shlex.split(command))
-    except ValueError as error:
-        raise TargetError(f"target {target!r}: {error}; quote the command for a shell") from error
-    if not words:
-        raise TargetError(f"target {target!r}: write exec:COMMAND, as in exec:'node adapter.mjs'")
+def connector(target: str, words: tuple[str, ...], faults: str | None = None) -> Connect:
+    """Answer the factory of a store behind a command, which is `words`."""
 
     def connect(location: str, *, clock: Clock) -> Backend:
         try:
@@ -186,8 +176,7 @@ def connector(target: str, command: str, faults: str | None = None) -> Connect:
 
 def copy_for(target: str, location: str, faults: str | None) -> tuple[int, tuple[str, ...]]:
     """Answer process id and streams of the copy that serves a location here, or will."""
-    words = tuple(shlex.split(target.partition(":")[2]))
-    process = REGISTRY.copies(words, target, faults).of(location).process
+    process = REGISTRY.copies(command_of(target), target, faults).of(location).process
     return process.pid, process.links
 
 

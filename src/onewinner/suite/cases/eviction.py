@@ -90,6 +90,37 @@ def fresh_row_survives_a_clock_that_stepped_back(s: Session) -> None:
     space.observe("a", "b", "c")
 
 
+@case("EVICT-12", time="virtual")
+def rows_written_while_the_clock_is_behind_stay(s: Session) -> None:
+    """After the clock stepped back, rows go as they were written, and new claims go last."""
+    space = s.open(max_entries=3)
+    for key in "abc":
+        space.claim(key, 1)
+        s.tick()
+    s.advance(-LONG_MS)
+    s.judge()
+    for key in "defg":
+        space.claim(key, 2)
+        space.observe(*"abcdefg")
+        s.tick()
+
+
+@case("EVICT-12", "register", time="virtual")
+def rows_renewed_while_the_clock_is_behind_stay(s: Session) -> None:
+    """A row that is renewed after the clock stepped back is no older than those that are there."""
+    space = s.open(max_entries=3)
+    for key in "abc":
+        space.register(key, 1)
+        s.tick()
+    s.advance(-LONG_MS)
+    s.judge()
+    space.register("a", 2)
+    space.observe(*"abcd")
+    s.tick()
+    space.claim("d", 1)
+    space.observe(*"abcd")
+
+
 @case("EVICT-3", time="virtual")
 def ties_are_broken_by_key(s: Session) -> None:
     """Among rows of one age the one whose key sorts first goes."""

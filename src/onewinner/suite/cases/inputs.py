@@ -6,10 +6,11 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from onewinner.strategies.nasty import (
+    KEYS_WITH_NUL,
+    KEYS_WITH_SURROGATES,
     NAMESPACES_ACCEPTED,
     NAMESPACES_REFUSED,
     TRIMMED_PAIRS,
-    UNKEEPABLE_KEYS,
 )
 from onewinner.suite.cases.case import case
 from onewinner.suite.session import LONG_MS
@@ -191,19 +192,28 @@ def size_is_limited(s: Session) -> None:
 
 @case("INPUT-10", "lookup")
 def unkeepable_text_is_refused_or_distinct(s: Session) -> None:
-    """Keys with NUL or lone surrogates are refused or kept, but never folded into another key."""
+    """Keys with lone surrogates are refused or kept, but never folded into another key."""
+    _apart(s, ("a", "a\ufffd", "\ufffd", "x", "x\ufffd", "ab"), KEYS_WITH_SURROGATES)
+
+
+@case("INPUT-10", "lookup")
+def keys_with_nul_are_refused_or_distinct(s: Session) -> None:
+    """Keys with NUL are refused or kept, and are listed whole: none ends at its NUL."""
+    _apart(s, ("a", "ab", "b"), KEYS_WITH_NUL)
+
+
+def _apart(s: Session, plain: tuple[str, ...], unkeepable: tuple[str, ...]) -> None:
     space = s.open()
-    plain = ("a", "a\ufffd", "\ufffd", "x", "x\ufffd", "ab")
     for key in plain:
         space.claim(key, key)
     s.judge()
-    for number, key in enumerate(UNKEEPABLE_KEYS):
+    for number, key in enumerate(unkeepable):
         space.claim(key, number)
         space.claim(key, "late")
         space.lookup(key)
     space.observe(*plain)
     if "delete" in s.capabilities.operations:
-        for key in UNKEEPABLE_KEYS:
+        for key in unkeepable:
             space.delete(key)
     space.observe(*plain)
 
