@@ -234,6 +234,7 @@ def test_lines_of_adapters_are_the_stores():
     """An adapter that makes a claim of several steps is held between them; the kit's are not."""
     from onewinner.adapters import lmdb, targets
     from onewinner.adapters.stdio import backend
+    from onewinner.contract import newer
     from onewinner.schedule.tracing import place_of
 
     assert place_of(lmdb.LmdbStore.register_if_absent.__code__) == (
@@ -241,3 +242,4 @@ def test_lines_of_adapters_are_the_stores():
     )
     assert place_of(targets.Target.connect.__code__) == ""
     assert place_of(backend.connector.__code__) == ""
+    assert place_of(newer.arguments.__code__) == ""

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from onewinner.schedule.gate import Gate
 
 _HERE: Final = Path(__file__).parent.parent
+_ROOMS: Final = ("contract", "history", "schedule", "worker", "runner", "adapters/stdio")
 _NOT_THE_STORES: Final = (
-    *(f"{_HERE / room}{'/'}" for room in ("schedule", "worker", "runner", "adapters/stdio")),
+    *(f"{_HERE / room}/" for room in _ROOMS),
     *(str(_HERE / file) for file in ("clock.py", "adapters/targets.py", "adapters/servers.py")),
     "<frozen ",
 )
