@@ -29,7 +29,7 @@ from onewinner.suite.schedules import swept
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import commands
-from bench_detection import MEDIAN_MS, WORST_MS, Grain, Row, first_bad, stages
+from bench_detection import FINDS_OF_A_CREW, WORST_MS, Found, Grain, Row, first_bad, stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,23 +68,24 @@ def duration(name: str, target_ms: float | None, measured_ms: float) -> Row:
 
 
 def find(name: str, goes: Goes, directory: Path) -> Iterator[Row]:
-    """Find the race with a new crew each time, then replay it."""
+    """Find the race again and again, with a new crew after a few times, then replay it."""
     target = commands.target(name, directory)
-    found = []
-    for _ in range(goes.finds):
+    found: list[Found] = []
+    while len(found) < goes.finds:
         with stages(target, GRAIN) as (capabilities, made):
-            one = first_bad(made, capabilities, [fresh(capabilities)])
-        if one is None:
-            yield Row(f"{name}: found", f"{goes.finds}", f"{len(found)}, then not", False)
-            return
-        found.append(one)
+            for _ in range(min(FINDS_OF_A_CREW, goes.finds - len(found))):
+                one = first_bad(made, capabilities, [fresh(capabilities)])
+                if one is None:
+                    yield Row(f"{name}: found", f"{goes.finds}", f"{len(found)}, then not", False)
+                    return
+                found.append(one)
     runs = [each.run for each in found]
     same = statistics.mode(runs)
     yield count(f"{name}: found in run {same}", goes.finds, runs.count(same))
     times = [each.ms for each in found]
-    most = (MEDIAN_MS, WORST_MS) if goes.judged else (None, None)
-    yield duration(f"{name}: found after, median", most[0], statistics.median(times))
-    yield duration(f"{name}: found after, worst", most[1], max(times))
+    most = WORST_MS if goes.judged else None
+    yield duration(f"{name}: found after, median", None, statistics.median(times))
+    yield duration(f"{name}: found after, worst", most, max(times))
     ran = found[0].bad.ran
     again = replayed(Target(target), token_of(ran, target, processes=True), goes.replays)
     yield count(f"{name}: replayed at `{ran.stops[0].point.name}`", goes.replays, again.wrong)

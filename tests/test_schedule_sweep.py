@@ -17,7 +17,8 @@ from onewinner.schedule.claimant import Point, Returned
 from onewinner.schedule.play import Segment
 from onewinner.schedule.scenario import Scenario
 from onewinner.schedule.scenarios import scenarios
-from onewinner.schedule.sweep import shapes, spread, telling
+from onewinner.schedule.sweep import shapes
+from onewinner.schedule.telling import spread, telling
 from onewinner.suite.engine import probe
 from onewinner.suite.orders import Judge
 from onewinner.suite.schedules import Sweeps, Swept, crew_for, swept
@@ -112,7 +113,9 @@ class TestShapes:
         assert of("BEGIN", "SELECT", "COMMIT", "BEGIN", "INSERT", "COMMIT") == [4, 5, 2, 1, 6, 3]
         assert of("a:1", "a:2", "a:3", "a:4", "a:5") == [5, 4, 2, 1, 3]
         assert of("f g:1", "h i:2", "h i:3", "f g:4", "h i:5", "h i:6") == [6, 4, 1, 2, 5, 3]
-        assert of("openat a", "read a", "write a", "read a", "close a")[:2] == [3, 5]
+        assert of("openat a", "read a", "write a", "read a", "close a")[:3] == [3, 1, 5]
+        made = ("openat a", "openat b", "openat b", "write b", "close b")
+        assert of(*made)[:4] == [4, 3, 2, 5]
         tail = ("BEGIN", "INSERT", "COMMIT", "h i:1", "f g:2", "f g:3")
         assert of(*tail)[0] == 6
         made = ("SELECT", "CREATE", "PRAGMA", "PRAGMA", "BEGIN", "CREATE", "COMMIT")

@@ -6,9 +6,8 @@ end. What waits is left to wait, and those whom it waits for go on: no time-out 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from itertools import groupby, islice, zip_longest
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from onewinner.clock import SharedClock, monotonic_ns, sleep
@@ -16,8 +15,8 @@ from onewinner.contract.newer import WRITES
 from onewinner.generator import Call, Pass
 from onewinner.history import Info, Operation
 from onewinner.schedule.claimant import Died, Returned
-from onewinner.schedule.gate import BEGINS, ENDS, first_word
 from onewinner.schedule.play import Play, Segment, Stop
+from onewinner.schedule.telling import telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -34,16 +33,6 @@ POINTS_MOST: Final = 2_000
 """No call is held at more points than so many."""
 
 _AHEAD: Final = 16
-
-_LINE: Final = re.compile(r"(\S+ \S+):\d+")
-
-# The first words of those points, statements and system calls, that change what others see.
-_CHANGING: Final = """
-INSERT UPDATE DELETE REPLACE CREATE ALTER DROP
-WRITE WRITEV PWRITE64 PWRITEV PWRITEV2 TRUNCATE FTRUNCATE CREAT
-MKDIR MKDIRAT RMDIR LINK LINKAT SYMLINK SYMLINKAT UNLINK UNLINKAT RENAME RENAMEAT RENAMEAT2
-"""
-_CHANGES: Final = frozenset(_CHANGING.split())
 
 Shape: TypeAlias = "tuple[int, ...]"
 """Who runs in which order; whoever runs again later is held before."""
@@ -345,52 +334,3 @@ def shapes(kinds: Sequence[int], preemptions: int) -> list[Shape]:
     first = [(n % 2, (n + 1) % 2) for n in everybody if kinds.index(kinds[n]) == n]
     length = len(kinds) + preemptions
     return [tuple((who, rival)[at % 2] for at in range(length)) for who, rival in first]
-
-
-def telling(points: Sequence[Point]) -> list[int]:
-    """Answer the numbers of points, in turns one between two transactions and one inside.
-
-    A store that makes one step of two is wrong between its transactions, where few points are.
-    Inside of one a rival waits for its lock, or is told something wrong at any point. The method's
-    own last line comes first, if it is a point: there all is done but for the answer; then where
-    something is changed outside of a transaction, by what was seen before. Held at its first point
-    a call has done nothing yet. Any beginning is spread over the whole.
-
-    Without any transaction those come first before which something is changed: there a call has
-    seen all that it acts on. Then comes the last point, where all is done but for the answer; and
-    of lines those of the method that was called, between the steps that it is made of.
-    """
-    between, changes, inside = [], [], False
-    for number, point in enumerate(points, 1):
-        if not inside and number > 1:
-            between.append(number)
-        word = first_word(point.name)
-        if word in _CHANGES:
-            changes.append(number)
-        inside = word not in ENDS and (inside or word in BEGINS)
-    rest = [number for number in range(1, len(points) + 1) if number not in between]
-    if rest == [1]:
-        steps = _own_lines(points)
-        inner = [steps[at - 1] for at in spread(len(steps))]
-        return list(dict.fromkeys([*reversed(changes), len(points), *inner, *spread(len(points))]))
-    told = [[part[at - 1] for at in spread(len(part))] for part in (between, rest)]
-    turns = [number for pair in zip_longest(*told) for number in pair if number is not None]
-    behind = [number for number in reversed(_own_lines(points)) if number in between]
-    alone = [number for number in changes if number in between]
-    return list(dict.fromkeys([*behind[:1], *alone, *turns]))
-
-
-def _own_lines(points: Sequence[Point]) -> list[int]:
-    """Answer the numbers of the lines of the function that was called.
-
-    That is whose line came first, or last where the first lines were no points.
-    """
-    lines = [(n, _LINE.fullmatch(point.name)) for n, point in enumerate(points, 1)]
-    functions = [(n, each[1]) for n, each in lines if each is not None]
-    called = functions[0 if functions[0][0] == 1 else -1][1] if functions else ""
-    return [n for n, function in functions if function == called]
-
-
-def spread(count: int) -> list[int]:
-    """Answer 1..count in an order in which any beginning is spread over the whole."""
-    return sorted(range(1, count + 1), key=lambda each: int(f"{each:032b}"[::-1], 2))

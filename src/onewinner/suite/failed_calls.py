@@ -21,7 +21,7 @@ from onewinner.nemesis.situations import KEY, lapse, ttl_of, write
 from onewinner.schedule.choice import refusal
 from onewinner.schedule.claimant import Died, Held, Returned
 from onewinner.schedule.failing import Failing, can_lack_room
-from onewinner.schedule.sweep import spread
+from onewinner.schedule.telling import spread
 from onewinner.suite.after_errors import AfterErrors, end_of, let_in, opening
 from onewinner.suite.ground import HURT, Ground
 

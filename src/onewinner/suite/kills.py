@@ -21,7 +21,7 @@ from onewinner.nemesis.situations import KEY, Situation, lapse, ttl_of, write
 from onewinner.schedule.choice import NAMES, TRACED, refusal
 from onewinner.schedule.nursery import Nursery
 from onewinner.schedule.resident import Do
-from onewinner.schedule.sweep import spread
+from onewinner.schedule.telling import spread
 from onewinner.suite.ground import HURT, CrashJudge, Ground, Place
 from onewinner.suite.held import told
 

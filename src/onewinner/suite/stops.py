@@ -21,7 +21,7 @@ from onewinner.nemesis import act
 from onewinner.nemesis.situations import KEY, lapse, write
 from onewinner.schedule.choice import refusal
 from onewinner.schedule.claimant import Blocked, Died, Held, Returned
-from onewinner.schedule.sweep import spread
+from onewinner.schedule.telling import spread
 from onewinner.suite.ground import HURT, CrashJudge, Ground, Place, at, first_boundary
 
 if TYPE_CHECKING:
