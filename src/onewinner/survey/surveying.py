@@ -48,7 +48,7 @@ def survey(
     found = {target: held[target] for target in targets if held and target in held}
     left = [target for target in dict.fromkeys(targets) if target not in found]
     for target in left:
-        if ":" not in target:
+        if not {":", "@"} & set(target):  # others may take a download, or the user's own code
             resolve(target)
     options = engine.Options(
         level=level or LEVELS[-1], at_most=True, budget_s=budget_s, select=select
