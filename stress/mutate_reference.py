@@ -36,7 +36,7 @@ from onewinner.suite.processors import processors
 SMOKE: Final = (
     "stores/sqlite.py LIVE: OR -> AND",
     "stores/sqlite.py SqliteStore.PRUNE: <= -> <",
-    "stores/sqlite.py SqliteStore.REPLACE: created_at = :now,  -> ",
+    "stores/sqlite.py SqliteStore.REPLACE: value = :value,  -> ",
     "stores/sqlite.py SqliteStore.EVICT: key <> :key -> 1",
     "stores/sqlite.py SqliteStore.COUNT: sum( -> max(",
     "stores/sqlite.py SqliteStore._insert: return True -> return None",

@@ -53,7 +53,7 @@ class TestRegistry:
     def test_numbers_of_a_family_have_no_gap(self, family: str) -> None:
         """Ids count from 1 without a gap, so that a removed clause is noticed."""
         numbers = [int(c.id.partition("-")[2]) for c in CLAUSES.values() if c.family == family]
-        assert numbers == list(range(1, len(numbers) + 1))
+        assert sorted(numbers) == list(range(1, len(numbers) + 1))
 
     def test_sentences_are_not_repeated(self) -> None:
         """No two clauses say the same."""

@@ -354,6 +354,13 @@ def victims(scene: Scene) -> None:
             scene.clock.advance(step - 1)
         scene.see(lambda store=store: [entry.key for entry in store.entries()])
         store.clear()
+    store = scene.open(namespace="back", max_entries=2)
+    for key, step in (("old", 1), ("renewed", -9), ("renewed", 0)):
+        store.register(key, step)
+        scene.clock.advance(step)
+    for key in ("new", "newer"):
+        scene.see(store.register_if_absent, key, 1)
+        scene.see(lambda: sorted(entry.key for entry in store.entries()))
 
 
 def signs(scene: Scene) -> None:
@@ -460,7 +467,8 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         depth-limit-one-over""",
     listings: "listed-rows-shared",
     victims: """evicts-least-recently-read evicts-soonest-to-expire ties-go-by-insertion
-        newest-by-age-is-protected clock-set-back-evicts-new-row""",
+        newest-by-age-is-protected clock-set-back-evicts-new-row
+        clock-set-back-ages-new-rows clock-set-back-ages-renewed-rows""",
 }
 ALONE = {name: scenario for scenario, names in SEEN_IN.items() for name in names.split()}
 

@@ -336,6 +336,7 @@ class ClockSetBackEvictsNewRow(SqliteStore):
         OLDEST_FIRST,
         "ORDER BY created_at, key = :key, key",
     )
+    INSERT: ClassVar[str] = changed(SqliteStore.INSERT, STAMP, ":now")
 
 
 @mutant("EVICT-12", seen="openclaw 2026.5.7: a claim is gone with the next one, older rows stay")
