@@ -53,10 +53,10 @@ def known(always: str, sometimes: str = "") -> Known:
 
 KNOWN: dict[str, Known] = {
     "2026.5.3": known("DUR-2 ERR-1 EVICT-2 INPUT-10 TTL-7"),
-    "2026.5.4": known("DUR-2 ERR-1 ERR-3 EVICT-12 INPUT-10 TTL-7"),
-    "2026.5.7": known("DUR-2 ERR-1 ERR-3 EVICT-12 INPUT-10 TTL-7"),
-    "2026.6.11": known("EVICT-12 INPUT-10", "DUR-2 ERR-3"),
-    "2026.9.6": known("INPUT-10"),
+    "2026.5.4": known("DUR-2 ERR-1 EVICT-12 INPUT-10 TTL-7", "ERR-3 ERR-6"),
+    "2026.5.7": known("DUR-2 ERR-1 EVICT-12 INPUT-10 TTL-7", "ERR-3 ERR-6"),
+    "2026.6.11": known("ERR-1 EVICT-12 INPUT-10", "DUR-2 ERR-3 ERR-6"),
+    "2026.9.6": known("ERR-1 EVICT-12 INPUT-10"),
 }
 
 

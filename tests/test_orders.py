@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from onewinner.contract import ABSENT, Capabilities
-from onewinner.history import Info, Ok, Operation
+from onewinner.history import Fail, Info, Ok, Operation
 from onewinner.schedule.play import Segment
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Ran
@@ -78,6 +80,17 @@ def test_an_error_is_told_as_one() -> None:
     bad = bad_of(claims(True, "locked", "v0"), Judge(CAPABILITIES))
     assert bad is not None
     assert (bad.error, bad.error_clause(processes=True)) == (True, "ERR-3")
+
+
+def test_a_store_that_cannot_be_opened_then_breaks_the_clause_about_opens() -> None:
+    """Stores that open with their first call say OPEN_FAILED there; it is an open that failed."""
+    locked = Fail({"code": "OPEN_FAILED", "operation": "register", "message": "locked"})
+    first, second, *looked = claims(True, "locked", "v0").operations
+    schedule = ran(first, dataclasses.replace(second, outcome=locked), *looked)
+    bad = bad_of(schedule, Judge(CAPABILITIES))
+    assert bad is not None
+    assert bad.error_clause(processes=True) == "DUR-2"
+    assert bad.error_clause(processes=False) == "ERR-2"
 
 
 def test_nothing_is_said_after_a_preparation_that_failed() -> None:

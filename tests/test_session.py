@@ -412,6 +412,34 @@ def test_a_sweep_beside_others_may_count_theirs():
     assert beside_others(True, alone=False) is True
 
 
+class EndsKeysAtNul(sqlite.SqliteStore):
+    """Keeps keys whole, and lists them up to their NUL."""
+
+    def register_if_absent(self, key, value, *, ttl_ms=None):
+        return super().register_if_absent(key.replace("\0", "%"), value, ttl_ms=ttl_ms)
+
+    def entries(self):
+        rows = super().entries()
+        return [dataclasses.replace(row, key=row.key.partition("%")[0]) for row in rows]
+
+
+def test_a_key_that_is_listed_cut_off_is_text_that_was_not_kept(tmp_path, capabilities):
+    """A listing with as many rows as are due, but another key, is no wrong listing of rows."""
+
+    def connect(location, *, clock):
+        backend = sqlite.SqliteBackend(location, clock=clock)
+        backend.store = EndsKeysAtNul
+        return backend
+
+    session = new_session(Target("given", connect), capabilities, str(tmp_path))
+    space = session.open()
+    space.claim("a\0b", 1)
+    with pytest.raises(Divergence) as caught:
+        space.entries()
+    assert blame(session, caught.value) == "INPUT-10"
+    session.close()
+
+
 class TestOneWriter:
     @pytest.mark.parametrize(
         ("declared", "made"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import Absent
 from onewinner.contract.clauses import CLAUSES
+from onewinner.contract.values import has_unkeepable_text
 from onewinner.model import Listing, Refused, Status, Value, describe_state
 from onewinner.suite.answers import Broken, Raised, strictly_aged
 from onewinner.suite.script import assertion, program
@@ -168,6 +169,8 @@ def _wrong_claim(session: Session, divergence: Divergence) -> str:
 
 def _wrong_read(session: Session, divergence: Divergence) -> str:
     """A reader that shows another state than the model's: what was done last explains it."""
+    if _misspelt(divergence):
+        return "INPUT-10"
     if session.was_at_cap and _last_change(session, "") == "CAP-2":
         return "CAP-2"
     if (lost := lost_in_eviction(session, divergence)) is not None:
@@ -280,6 +283,15 @@ def lost_in_eviction(session: Session, divergence: Divergence) -> str | None:
         return "EVICT-12"  # the clock is behind
     ages = {row.created_at for row in full.rows if row.key in missing}
     return "EVICT-3" if missing and ages == set(extra.values()) else "EVICT-1"
+
+
+def _misspelt(divergence: Divergence) -> bool:
+    """Tell whether a listing has as many rows as are due, and one that cannot be kept is not it."""
+    expected, seen = divergence.expected[0], divergence.observed
+    if not isinstance(expected, Listing) or not isinstance(seen, Listing):
+        return False
+    missing = missing_rows(divergence)
+    return len(expected.rows) == len(seen.rows) and any(map(has_unkeepable_text, missing))
 
 
 def _place(call: Call) -> tuple[str, str]:

@@ -31,6 +31,7 @@ _WHY: Final = "no order of these calls, each at one instant, is one that the con
 class Bad:
     """A schedule that nothing explains. `fatal`: a claimant died, which is no answer at all.
 
+    `error`: a call failed that must not; `opening`: for want of a store that it could open.
     `vulnerable` are the bad ones of the same sweep, `tried` all of them. `on_threads` counts the
     schedules of the same calls that went right, all of them, with claimants on threads of one
     process.
@@ -39,6 +40,7 @@ class Bad:
     ran: Ran
     summary: str
     error: bool = False
+    opening: bool = False
     fatal: bool = False
     vulnerable: list[Ran] = field(default_factory=list)
     tried: list[Ran] = field(default_factory=list)
@@ -47,10 +49,13 @@ class Bad:
     def error_clause(self, *, processes: bool) -> str | None:
         """Answer the clause about errors where that is what was wrong, else None.
 
-        That a store cannot be opened while others open it is what its own scenario is about.
+        That a store cannot be opened while others open it is what its own scenario is about. A
+        store that opens with the first call that needs it says so then.
         """
         if not self.error or self.ran.scenario.fresh:
             return None
+        if self.opening and processes:
+            return "DUR-2"
         return "ERR-3" if processes else "ERR-2"
 
 
@@ -66,15 +71,21 @@ def bad_of(ran: Ran, judge: Judge) -> Bad | None:
     failed = [each for each in ran.operations if _failed(each)]
     if failed:
         first = failed[0]
-        return Bad(ran, f"{told(first)} where the contract has no error", error=True)
+        summary = f"{told(first)} where the contract has no error"
+        return Bad(ran, summary, error=True, opening=_code(first) == "OPEN_FAILED")
     return Bad(ran, _summary(met))
 
 
 def _failed(operation: Operation) -> bool:
     if isinstance(operation.outcome, Ok) or operation.extra["phase"] == "prepare":
         return False
+    return _code(operation) not in _REFUSALS
+
+
+def _code(operation: Operation) -> str | None:
+    """Answer the code of the error that a call failed with, None where it has none."""
     error = operation.outcome.error if isinstance(operation.outcome, Fail) else None
-    return not (isinstance(error, dict) and error.get("code") in _REFUSALS)
+    return str(error.get("code")) if isinstance(error, dict) else None
 
 
 def _summary(met: list[Operation]) -> str:
