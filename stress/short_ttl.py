@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
+from bench_detection import busy
 from onewinner.adapters.targets import Target
 from onewinner.checker.claims import grey_zone
 from onewinner.clock import SystemClock
@@ -29,9 +28,6 @@ from onewinner.generator import Call, Round
 from onewinner.runner import Block, WorkerPool
 from onewinner.suite.linearity import history_of, judged, model_for
 from onewinner.suite.rulings import DRIFT_MAX_MS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CLIENTS = 4
 CALLS = 30
@@ -44,17 +40,6 @@ RIGHT = (("memory", (0, 0, 0, 0)), ("sqlite", (0, 1, 2, 3)), ("sqlite", (0, 0, 1
 WRONG = ("lookup-then-register", "refused-claim-refreshes-ttl", "consume-reads-then-deletes")
 HISTORIES_OF_WRONG = 100
 """Some are wrong in one of twenty: thirty could all be right."""
-
-
-@contextmanager
-def busy() -> Iterator[None]:
-    """Keep every core busy with something else."""
-    loop = [sys.executable, "-c", "while True: pass"]
-    with ExitStack() as stack:
-        for _ in range(os.cpu_count() or 1):
-            process = stack.enter_context(subprocess.Popen(loop))
-            stack.callback(process.kill)
-        yield
 
 
 def rounds(random: Random, name: str) -> tuple[Round, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from onewinner.clock import SystemClock
 from onewinner.contract import ABSENT
 from onewinner.mutants.registry import changed
-from onewinner.stores.sqlite import SqliteBackend, SqliteStore
+from onewinner.stores.sqlite import STAMP, SqliteBackend, SqliteStore
 
 if TYPE_CHECKING:
     from onewinner.clock import Clock
@@ -62,6 +62,7 @@ class DeadlineBackend(RealBackend):
 class OldestOfAllIsEvicted(SqliteStore):
     """Evicts the oldest by its time, which after a step back is the row just written."""
 
+    INSERT: ClassVar[str] = changed(SqliteStore.INSERT, STAMP, ":now")
     EVICT: ClassVar[str] = changed(SqliteStore.EVICT, " AND key <> :key", "")
 
 

@@ -366,7 +366,7 @@ def victims(scene: Scene) -> None:
 def signs(scene: Scene) -> None:
     """Claim keys that look alike or are no Unicode, and read text that might be changed."""
     store = scene.open(max_entries=3)
-    for key in ("\ufb01", "fi", "\U0001f600", "\U0001f601", "k\u200b", "k", "x\ud800", "x"):
+    for key in ("\ufb01", "fi", "\U0001f600", "\U0001f601", "k\u200bk", "kk", "x\ud800", "x"):
         scene.see(store.register_if_absent, key, key)
         scene.see(store.lookup, key)
     for value in ("e\u0301", "a\ud800", None):
@@ -460,7 +460,7 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
     long_lives: """long-ttl-is-absolute-time entries-tell-rest-of-life ttl-wraps-at-thirty-two-bits
         forever-is-a-year""",
     many_rows: "entries-stop-at-fifty",
-    signs: """compatibility-forms-folded wide-signs-become-question-marks zero-width-signs-trimmed
+    signs: """compatibility-forms-folded wide-signs-become-question-marks zero-width-signs-dropped
         lone-surrogates-dropped lone-surrogates-in-values-replaced values-normalised
         null-row-is-vacant null-left-out-of-listing""",
     limits: """key-limit-one-over key-limit-one-short namespace-limit-one-short

@@ -16,7 +16,7 @@ from onewinner.contract import ABSENT, BASE, Capabilities, Profile, StoreError
 from onewinner.mutants.atomicity import HELD
 from onewinner.mutants.registry import changed, mutant
 from onewinner.stores import input as rules
-from onewinner.stores.sqlite import ROW, SqliteStore
+from onewinner.stores.sqlite import ROW, STAMP, SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ class RowsOfTheFutureAreTakenOver(SqliteStore):
     """Once the clock is set back, a claim takes a row from the future for one that is over."""
 
     INSERT: ClassVar[str] = changed(
-        SqliteStore.INSERT,
+        changed(SqliteStore.INSERT, STAMP, ":now"),
         "DO NOTHING",
         "DO UPDATE SET value = excluded.value, created_at = excluded.created_at, "
         "expires_at = excluded.expires_at WHERE created_at > excluded.created_at",

@@ -324,7 +324,7 @@ class _RowsWithoutSpaces(FileRows):
         return super().register_if_absent(key, value, ttl_ms=ttl_ms)
 
 
-@mutant("CLAIM-1", seen="Django's cache in memcached refuses keys with spaces")
+@mutant("CLAIM-1", "ISO-1", seen="Django's cache in memcached refuses keys with spaces")
 class KeysWithSpacesRefused(FileRowsBackend):
     """The wire format has no room for a space: a job that is named by a person is never claimed."""
 

@@ -73,11 +73,11 @@ class WideSignsBecomeQuestionMarks(_KeyChanged):
 
 
 @mutant("ISO-1", "INPUT-5", "READ-4")
-class ZeroWidthSignsTrimmed(_KeyChanged):
-    """More is trimmed than the callers trim: a key with a byte order mark is another one."""
+class ZeroWidthSignsDropped(_KeyChanged):
+    """What has no width is left out: a key with a byte order mark in it is somebody else's."""
 
     def _folded(self, key: str) -> str:
-        return key.strip("\u200b\ufeff \t\r\n") or key
+        return key.replace("\u200b", "").replace("\ufeff", "")
 
 
 @mutant("INPUT-10", "ISO-1")
