@@ -282,6 +282,9 @@ class TestPage:
         page = markdown.dumps(Survey(stores=(store("CLAIM-5", select=("CLAIM-5",)),)))
         assert next(tables(page))[0][4] == "-"
         assert "onewinner survey --budget 20s -k CLAIM-5 --write" in page
+        assert "- Only asked for, so that no level is told: CLAIM-5.\n" in page
+        both = Survey(stores=(store(select=("CLAIM-5",)), AS_KNOWN))
+        assert "onewinner survey --budget 20s --write" in markdown.dumps(both)
 
     def test_nothing_judged_is_said(self) -> None:
         """A page without a store does not look like one on which all is well."""

@@ -37,6 +37,7 @@ How to read it:
 - *Judged at* is the highest level that the store's scope allows, or a lower one that was asked for; *reached* is the highest of which every clause that applies passed.
   One violation is enough for "none", and so is a clause that could not be tested: nothing is green for want of trying.
 - A pass means that one run of so many seconds saw no violation; it is evidence and no proof.
+  The machine was not idle, so a violation by luck may be missed or made in the next run.
 - What a store does not declare is not asked of it, and stands below as *not asked*; that is no fault of the store.
 - A violation of the contract of this project is not always a fault of the store, which was written for another purpose.
   So its cause is of one of these kinds:
@@ -63,8 +64,9 @@ def _command(found: Survey) -> str:
     budgets = {store.budget_s for store in found.stores if store.ended == "judged"}
     if len(budgets) == 1:
         options += f" --budget {budgets.pop():g}s"
-    for clause in dict.fromkeys(clause for store in found.stores for clause in store.select):
-        options += f" -k {clause}"
+    selects = {store.select for store in found.stores if store.ended == "judged"}
+    if len(selects) == 1:
+        options += "".join(f" -k {clause}" for clause in selects.pop())
     return f"```sh\nonewinner survey{options} --write docs/trophies.md\n```\n"
 
 
@@ -119,6 +121,8 @@ def _section(store: Surveyed) -> Iterator[str]:
     yield ""
     known = listed(store.target)
     yield f"- One run of {store.seconds:.0f} s, budget {store.budget_s:g} s, seed {store.seed:#x}."
+    if store.select:
+        yield f"- Only asked for, so that no level is told: {', '.join(store.select)}."
     if store.undeclared:
         yield f"- Not asked: {', '.join(store.undeclared)}."
     for limit in known.limit:
