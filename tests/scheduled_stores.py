@@ -112,6 +112,21 @@ class Hangs(Locked):
         return super().register_if_absent(key, value)
 
 
+class Spins(Locked):
+    """Right: whoever has to wait looks again and again, and never sleeps."""
+
+    def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
+        while not self.lock.acquire(blocking=False):
+            pass
+        try:
+            if key in self.rows:
+                return False
+            self.rows[key] = value
+            return True
+        finally:
+            self.lock.release()
+
+
 class Dies(Locked):
     """Its process dies in the second claim."""
 
@@ -150,6 +165,7 @@ RaisesBackend = _with(Raises)
 LosesBackend = _with(Loses)
 RefusesBackend = _with(Refuses)
 HangsBackend = _with(Hangs)
+SpinsBackend = _with(Spins)
 DiesBackend = _with(Dies)
 
 # Right, and nowhere in code that counts as the store's: there is no point at which it can be held.

@@ -20,6 +20,7 @@ from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import shapes
 from onewinner.schedule.telling import spread, telling
 from onewinner.suite.engine import probe
+from onewinner.suite.held import bad_of
 from onewinner.suite.orders import Judge
 from onewinner.suite.schedules import Sweeps, Swept, crew_for, swept
 
@@ -247,6 +248,15 @@ class TestJudgement:
         assert found.bad is not None
         assert (found.bad.error, found.bad.fatal) == (True, False)
         assert "did not return within 1 s" in found.bad.summary
+
+    def test_who_spins_for_what_a_held_one_has_is_let_wait(
+        self, staged: Callable[..., tuple[Stage, Judge]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A call that does not return while another is held has not hung."""
+        monkeypatch.setattr(crews, "PATIENCE_S", 1.0)
+        stage, judge = staged("SpinsBackend")
+        ran = stage.run((Segment(0, 4), Segment(1), Segment(0)))
+        assert (ran.waited, ran.missed, bad_of(ran, judge)) == ((1,), (), None)
 
     def test_a_death(self, staged: Callable[..., tuple[Stage, Judge]]) -> None:
         """A claimant whose process dies is no answer at all, and ends the sweep."""

@@ -42,7 +42,7 @@ _ASLEEP: Final = 3
 # Who sleeps until a server answers waits for the server, and only perhaps for another claimant: of
 # a server nothing is to be read in /proc. So it is given time; one that is merely slower than this
 # makes a schedule that was not the one asked for, and no false alarm.
-_SERVER_NS: Final = 100_000_000
+_SERVER_NS: Final = 50_000_000  # psycopg looks up every 100 ms
 _SERVER_ALONE_NS: Final = 2_000_000_000
 
 
@@ -138,7 +138,11 @@ class PythonClaimant:
         return _returned(message) if isinstance(message, resident.Done) else message
 
     def _message(self) -> Any:
-        """Answer what the claimant says next, Blocked where it sleeps, Died where it is gone."""
+        """Answer what the claimant says next, Blocked where it sleeps, Died where it is gone.
+
+        One that goes on for too long without sleeping may look again and again for what another
+        has, who is held: then it counts as waiting, and the other goes on.
+        """
         asleep, seen = 0, b""
         begun_ns = awake_ns = monotonic_ns()
         until_ns = begun_ns + int(3 * PATIENCE_S * 1e9)
@@ -153,6 +157,8 @@ class PythonClaimant:
             if self._child.dead() and not self._crew.hear(0.0):
                 self._gone = self._died()
             elif monotonic_ns() > until_ns:
+                if self._crew.held:
+                    return Blocked()
                 self._gone = self._hung()
             found = self._asleep()
             asleep = 0 if not found else asleep + 1 if found == seen else 1

@@ -93,6 +93,8 @@ class OutsideClaimant(PythonClaimant, ABC):
             if (message := self._arrived()) is not None:
                 return message
             if monotonic_ns() > until_ns:
+                if self._crew.held:  # it may look again and again for what that one has
+                    return Blocked()
                 self._gone = self._hung()
             elif busy:
                 idle = 0
