@@ -120,7 +120,7 @@ def _version(program: Path) -> list[int]:
 def _redis(program: str, directory: str, port: int) -> Words:
     return (
         program, "--bind", "127.0.0.1", "--port", str(port), "--dir", directory,
-        "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no",
+        "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no",
     )  # fmt: skip
 
 
