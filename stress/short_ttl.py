@@ -38,6 +38,8 @@ WEIGHTS = (8, 1, 5, 1, 1)
 REAL_TIME = Capabilities(virtual_clock=False)
 RIGHT = (("memory", (0, 0, 0, 0)), ("sqlite", (0, 1, 2, 3)), ("sqlite", (0, 0, 1, 1)))
 WRONG = ("lookup-then-register", "refused-claim-refreshes-ttl", "consume-reads-then-deletes")
+PATIENCE_S = 300.0
+"""Nothing here is about hanging, and a machine kept busy on purpose may starve a worker."""
 HISTORIES_OF_WRONG = 100
 """Some are wrong in one of twenty: thirty could all be right."""
 
@@ -77,6 +79,7 @@ def judge(target: str, crew: tuple[int, ...], histories: int, seed: int) -> tupl
                 threads=crew.count(0),
                 run_dir=home,
                 clock=SystemClock(),
+                patience_s=PATIENCE_S,
             )
         )
         while done < histories:
