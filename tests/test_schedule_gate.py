@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -243,3 +243,17 @@ def test_lines_of_adapters_are_the_stores():
     assert place_of(targets.Target.connect.__code__) == ""
     assert place_of(backend.connector.__code__) == ""
     assert place_of(newer.arguments.__code__) == ""
+
+
+def test_making_a_tuple_is_no_point():
+    """What named tuples and data classes have compiled of strings is none of a store's steps."""
+    from onewinner.contract.newer import Compared
+    from onewinner.history import Operation
+    from onewinner.schedule.tracing import place_of
+
+    for made in (Compared.__new__, Operation.__init__):
+        assert made.__code__.co_filename == "<string>"
+        assert place_of(made.__code__) == ""
+    spelled: dict[str, Any] = {}
+    exec("def claim(): return True", spelled)  # a store may be made so
+    assert place_of(spelled["claim"].__code__) == "<string> claim"

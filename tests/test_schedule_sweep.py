@@ -105,7 +105,7 @@ class TestShapes:
         """Between transactions first, in turns with the rest.
 
         Without any what changes something comes first, then the last point, then the method's own
-        lines.
+        lines, the last of each step, from the end on: its own and what it overrides in turns.
         """
 
         def of(*names: str) -> list[int]:
@@ -114,6 +114,10 @@ class TestShapes:
         assert of("BEGIN", "SELECT", "COMMIT", "BEGIN", "INSERT", "COMMIT") == [4, 5, 2, 1, 6, 3]
         assert of("a:1", "a:2", "a:3", "a:4", "a:5") == [5, 4, 2, 1, 3]
         assert of("f g:1", "h i:2", "h i:3", "f g:4", "h i:5", "h i:6") == [6, 4, 1, 2, 5, 3]
+        over = ("f A.g:1", "h i:2", "f A.g:3", "f B.g:4", "h i:5", "f B.g:6", "f A.g:7", "h i:8")
+        assert of(*over)[:4] == [8, 7, 4, 1]
+        inner = ("f A.g:1", "h i:2", "f A.g.<locals>.<listcomp>:1", "h i:4", "h i:5", "h i:6")
+        assert of(*inner)[:3] == [6, 3, 1]
         assert of("openat a", "read a", "write a", "read a", "close a")[:3] == [3, 1, 5]
         made = ("openat a", "openat b", "openat b", "write b", "close b")
         assert of(*made)[:4] == [4, 3, 2, 5]

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from onewinner.schedule.claimant import Point
 
-_LINE: Final = re.compile(r"(\S+ \S+):\d+")
+# file, class, method, comprehension in it, line
+_LINE: Final = re.compile(r"\S+ (\S*?)(<?\w+>?)(?:\.<locals>\.<\w+>)?:\d+")
 
 # The first words of those points, statements and system calls, that change what others see.
 _CHANGING: Final = """
@@ -35,7 +36,8 @@ def telling(points: Sequence[Point]) -> list[int]:
 
     Without any transaction those come first before which something is changed: there a call has
     seen all that it acts on. Then comes the last point, where all is done but for the answer; and
-    of lines those of the method that was called, between the steps that it is made of.
+    of lines those of the method that was called, between the steps that it is made of, from the
+    last one on: the later it is, the more was seen that may no longer be so.
     """
     between, inside = [], False
     changes = [number for number, point in enumerate(points, 1) if _changes(point, points)]
@@ -45,15 +47,15 @@ def telling(points: Sequence[Point]) -> list[int]:
         word = first_word(point.name)
         inside = word not in ENDS and (inside or word in BEGINS)
     rest = [number for number in range(1, len(points) + 1) if number not in between]
+    own = _own_lines(points)
     if rest == [1]:
-        steps = _own_lines(points)
-        inner = [steps[at - 1] for at in spread(len(steps))]
-        return list(dict.fromkeys([*reversed(changes), len(points), *inner, *spread(len(points))]))
-    told = [[part[at - 1] for at in spread(len(part))] for part in (between, rest)]
-    turns = [number for pair in zip_longest(*told) for number in pair if number is not None]
-    behind = [number for number in reversed(_own_lines(points)) if number in between]
+        steps = _in_turns([list(reversed(each)) for each in _steps(own)])
+        whole = spread(len(points))
+        return list(dict.fromkeys([*reversed(changes), len(points), *steps, *whole]))
+    turns = _in_turns([[part[at - 1] for at in spread(len(part))] for part in (between, rest)])
+    behind = sorted({number for each in own for number in each}.intersection(between))[-1:]
     alone = [number for number in changes if number in between]
-    return list(dict.fromkeys([*behind[:1], *alone, *turns]))
+    return list(dict.fromkeys([*behind, *alone, *turns]))
 
 
 def _changes(point: Point, points: Sequence[Point]) -> bool:
@@ -64,15 +66,31 @@ def _changes(point: Point, points: Sequence[Point]) -> bool:
     return any(each.name == f"write {target}" for each in points)
 
 
-def _own_lines(points: Sequence[Point]) -> list[int]:
-    """Answer the numbers of the lines of the function that was called.
+def _own_lines(points: Sequence[Point]) -> list[list[int]]:
+    """Answer the numbers of the lines of the method that was called, by the class that has it.
 
-    That is whose line came first, or last where the first lines were no points.
+    That is whose line came first, or last where the first lines were no points. A method of that
+    name in another class is the same one: it calls what it overrides.
     """
     lines = [(n, _LINE.fullmatch(point.name)) for n, point in enumerate(points, 1)]
-    functions = [(n, each[1]) for n, each in lines if each is not None]
-    called = functions[0 if functions[0][0] == 1 else -1][1] if functions else ""
-    return [n for n, function in functions if function == called]
+    methods = [(n, each[1], each[2]) for n, each in lines if each is not None]
+    called = methods[0 if methods[0][0] == 1 else -1][2] if methods else ""
+    own: dict[str, list[int]] = {}
+    for number, owner, method in methods:
+        if method == called:
+            own.setdefault(owner, []).append(number)
+    return list(own.values())
+
+
+def _steps(own: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Leave of lines that follow each other the last, for nothing is done between them."""
+    every = {number for each in own for number in each}
+    return [[number for number in each if number + 1 not in every] for each in own]
+
+
+def _in_turns(parts: Sequence[Sequence[int]]) -> list[int]:
+    """Answer what all have, the first of each before the second of any."""
+    return [number for each in zip_longest(*parts) for number in each if number is not None]
 
 
 def spread(count: int) -> list[int]:

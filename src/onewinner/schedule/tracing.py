@@ -27,6 +27,7 @@ _NOT_THE_STORES: Final = (
     "<frozen ",
 )
 _STANDARD: Final = sysconfig.get_paths()["stdlib"] + "/"
+_MADE: Final = ("<lambda>", "__create_fn__")  # what named tuples and data classes make of strings
 _INSTALLED: Final = (sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"])
 
 
@@ -46,6 +47,8 @@ def place_of(code: CodeType) -> str:
     """Name the function that code belongs to; empty where it is not the store's."""
     file = code.co_filename
     if file.startswith(_NOT_THE_STORES):
+        return ""
+    if file == "<string>" and code.co_qualname.startswith(_MADE):
         return ""
     if file.startswith(_STANDARD) and not file.startswith(_INSTALLED):
         return ""
