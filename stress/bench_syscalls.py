@@ -5,7 +5,8 @@
 Prints a row per target (name, target, measured, cores) and exits 1 where one is missed. The
 claimants are those of tests/claimants, in C and for Node.js, as targets `exec:COMMAND`. Times are
 counted from when the claimants have answered and the scenario is prepared to when a violation is
-known. With `--smoke` there are few goes and no speed is judged.
+known. As in `bench_detection.py` all goes are taken again, twice at most, where one took too long,
+and the row says so. With `--smoke` there are few goes and no speed is judged.
 """
 
 from __future__ import annotations
@@ -29,7 +30,16 @@ from onewinner.suite.schedules import swept
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import commands
-from bench_detection import FINDS_OF_A_CREW, WORST_MS, Found, Grain, Row, first_bad, stages
+from bench_detection import (
+    FINDS_OF_A_CREW,
+    TRIES,
+    WORST_MS,
+    Found,
+    Grain,
+    Row,
+    first_bad,
+    stages,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,25 +80,43 @@ def duration(name: str, target_ms: float | None, measured_ms: float) -> Row:
 def find(name: str, goes: Goes, directory: Path) -> Iterator[Row]:
     """Find the race again and again, with a new crew after a few times, then replay it."""
     target = commands.target(name, directory)
-    found: list[Found] = []
-    while len(found) < goes.finds:
-        with stages(target, GRAIN) as (capabilities, made):
-            for _ in range(min(FINDS_OF_A_CREW, goes.finds - len(found))):
-                one = first_bad(made, capabilities, [fresh(capabilities)])
-                if one is None:
-                    yield Row(f"{name}: found", f"{goes.finds}", f"{len(found)}, then not", False)
-                    return
-                found.append(one)
+    found = list(finds(target, goes))
+    tries = 1
+    while goes.judged and tries < TRIES and slowest(found) > WORST_MS:
+        found = list(finds(target, goes))
+        tries += 1
+    if len(found) < goes.finds:
+        yield Row(f"{name}: found", f"{goes.finds}", f"{len(found)}, then not", False)
+        return
+    again = f" (try {tries})" if tries > 1 else ""
     runs = [each.run for each in found]
     same = statistics.mode(runs)
     yield count(f"{name}: found in run {same}", goes.finds, runs.count(same))
     times = [each.ms for each in found]
     most = WORST_MS if goes.judged else None
     yield duration(f"{name}: found after, median", None, statistics.median(times))
-    yield duration(f"{name}: found after, worst", most, max(times))
+    yield duration(f"{name}: found after, worst{again}", most, max(times))
     ran = found[0].bad.ran
-    again = replayed(Target(target), token_of(ran, target, processes=True), goes.replays)
-    yield count(f"{name}: replayed at `{ran.stops[0].point.name}`", goes.replays, again.wrong)
+    wrong = replayed(Target(target), token_of(ran, target, processes=True), goes.replays).wrong
+    yield count(f"{name}: replayed at `{ran.stops[0].point.name}`", goes.replays, wrong)
+
+
+def slowest(found: list[Found]) -> float:
+    """Answer how long it took at most, in milliseconds."""
+    return max((each.ms for each in found), default=0.0)
+
+
+def finds(target: str, goes: Goes) -> Iterator[Found]:
+    """Yield how the race was found each time, until it is not."""
+    made_so_far = 0
+    while made_so_far < goes.finds:
+        with stages(target, GRAIN) as (capabilities, made):
+            for _ in range(min(FINDS_OF_A_CREW, goes.finds - made_so_far)):
+                one = first_bad(made, capabilities, [fresh(capabilities)])
+                if one is None:
+                    return
+                made_so_far += 1
+                yield one
 
 
 def acquit(name: str, goes: Goes, directory: Path) -> Iterator[Row]:
