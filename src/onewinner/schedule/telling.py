@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import TYPE_CHECKING, Final
 
 from onewinner.schedule.gate import BEGINS, ENDS, first_word
@@ -23,6 +23,7 @@ WRITE WRITEV PWRITE64 PWRITEV PWRITEV2 TRUNCATE FTRUNCATE CREAT
 MKDIR MKDIRAT RMDIR LINK LINKAT SYMLINK SYMLINKAT UNLINK UNLINKAT RENAME RENAMEAT RENAMEAT2
 """
 _CHANGES: Final = frozenset(_CHANGING.split())
+_READING: Final = frozenset({"READ", "READV", "PREAD64", "PREADV", "PREADV2"})
 
 
 def telling(points: Sequence[Point]) -> list[int]:
@@ -35,12 +36,13 @@ def telling(points: Sequence[Point]) -> list[int]:
     a call has done nothing yet. Any beginning is spread over the whole.
 
     Without any transaction those come first before which something is changed: there a call has
-    seen all that it acts on. Then comes the last point, where all is done but for the answer; and
-    of lines those of the method that was called, between the steps that it is made of, from the
-    last one on: the later it is, the more was seen that may no longer be so.
+    seen all that it acts on. A file that nothing was read of is made when it is opened to be
+    written; another is changed when it is written. Then comes the last point, where all is done but
+    for the answer; and of lines those of the method that was called, between the steps that it is
+    made of, from the last one on: the later it is, the more was seen that may no longer be so.
     """
     between, inside = [], False
-    changes = [number for number, point in enumerate(points, 1) if _changes(point, points)]
+    changes = [number for number in range(1, len(points) + 1) if _changes(number, points)]
     for number, point in enumerate(points, 1):
         if not inside and number > 1:
             between.append(number)
@@ -51,19 +53,38 @@ def telling(points: Sequence[Point]) -> list[int]:
     if rest == [1]:
         steps = _in_turns([list(reversed(each)) for each in _steps(own)])
         whole = spread(len(points))
-        return list(dict.fromkeys([*reversed(changes), len(points), *steps, *whole]))
+        made = [number for number in changes if _makes(number, points)]
+        first = [*reversed(made), *reversed(changes), len(points)]
+        return list(dict.fromkeys([*first, *steps, *whole]))
     turns = _in_turns([[part[at - 1] for at in spread(len(part))] for part in (between, rest)])
     behind = sorted({number for each in own for number in each}.intersection(between))[-1:]
     alone = [number for number in changes if number in between]
     return list(dict.fromkeys([*behind, *alone, *turns]))
 
 
-def _changes(point: Point, points: Sequence[Point]) -> bool:
-    """Tell whether something is changed at a point, or a file opened that is written to."""
-    word, target = first_word(point.name), point.name.partition(" ")[2]
-    if word not in {"OPEN", "OPENAT", "OPENAT2"}:
-        return word in _CHANGES
-    return any(each.name == f"write {target}" for each in points)
+def _changes(number: int, points: Sequence[Point]) -> bool:
+    """Tell whether something is changed at a point, or a file opened that is then written to."""
+    point = points[number - 1]
+    if not _opens(point):
+        return first_word(point.name) in _CHANGES
+    later = (each for each in points[number:] if _target(each) == _target(point))
+    since = takewhile(lambda each: not _opens(each), later)
+    return any(first_word(each.name) == "WRITE" for each in since)
+
+
+def _makes(number: int, points: Sequence[Point]) -> bool:
+    """Tell whether a change is the opening of a file that nothing was read of."""
+    point = points[number - 1]
+    before = {_target(each) for each in points[:number] if first_word(each.name) in _READING}
+    return _opens(point) and _target(point) not in before
+
+
+def _opens(point: Point) -> bool:
+    return first_word(point.name) in {"OPEN", "OPENAT", "OPENAT2"}
+
+
+def _target(point: Point) -> str:
+    return point.name.partition(" ")[2]
 
 
 def _own_lines(points: Sequence[Point]) -> list[list[int]]:
