@@ -19,6 +19,7 @@ from onewinner.clock import SystemClock, monotonic_ns, sleep
 from onewinner.generator import Call, Round
 from onewinner.history import Ok
 from onewinner.runner import Block, ChildError, WorkerLost, WorkerPool, call_in_child
+from onewinner.runner.process import waits_for_machine
 
 LONG_S = 60.0
 HERE = Path(__file__).parent
@@ -296,11 +297,11 @@ class TestWorkerPool:
         assert lost.value.hung
         assert any("in register_if_absent" in line for line in lost.value.tail)
 
-    def test_waiting_for_a_disk_is_no_hang(
+    def test_being_held_up_is_no_hang(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """While a worker is stuck in the kernel, as on a disk that stalls, patience is tripled."""
-        monkeypatch.setattr("onewinner.runner.process.Child.waits_for_disk", lambda _: True)
+        """While the machine holds a worker up, patience is tripled."""
+        monkeypatch.setattr("onewinner.runner.process.Child.held_up", lambda _: True)
         target = Target("python:racy_stores:HangingBackend")
         began = monotonic_ns()
         with (
@@ -316,6 +317,24 @@ class TestWorkerPool:
         ):
             pool.play(Block(rounds=one_round(2), crew=(0, 0)))
         assert monotonic_ns() - began >= 3 * 0.4e9
+
+    @pytest.mark.parametrize(
+        ("state", "ran", "waited", "held_up"),
+        [
+            ("D", 900, 0, True),  # on a disk
+            ("R", 100, 2_000, True),  # starved
+            ("R", 900, 2_000, False),  # at work, in an endless loop maybe
+            ("S", 100, 2_000, False),  # asleep: nobody will wake it
+        ],
+    )
+    def test_who_is_held_up(
+        self, tmp_path: Path, state: str, ran: int, waited: int, held_up: bool
+    ) -> None:
+        """Who waits for a disk or a processor is held up; who sleeps or runs is not."""
+        (tmp_path / "stat").write_text(f"1 (a) b) {state} 1 1")
+        (tmp_path / "schedstat").write_text(f"{ran} {waited} 7\n")
+        assert waits_for_machine(tmp_path) is held_up
+        assert not waits_for_machine(tmp_path / "gone")
 
     def test_death_is_found_and_named(self, tmp_path: Path) -> None:
         """A worker that dies ends the block at once, with the signal and the call."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from onewinner.clock import monotonic_ns
 from onewinner.runner.process import (
-    DISK_FACTOR,
     STARTUP_S,
     Child,
     signal_name,
@@ -77,10 +76,10 @@ def call_in_child(
     """Run `function(send, *args)` in a child and answer how it ended.
 
     Each `send(message)` in the child becomes one `on_message(message)` here, in order. A child that
-    sends nothing for `silence_s` seconds (three times as long while it waits for a disk) is killed
-    with its process group, also when it hangs outside the interpreter. `stop` is asked about ten
-    times a second. Whatever happens here, exceptions from `on_message` and interrupts included, no
-    process is left behind.
+    sends nothing for `silence_s` seconds (three times as long while the machine holds it up) is
+    killed with its process group, also when it hangs outside the interpreter. `stop` is asked about
+    ten times a second. Whatever happens here, exceptions from `on_message` and interrupts included,
+    no process is left behind.
 
     Raises ChildError where `function` or an argument cannot be carried to another process.
     """
@@ -130,10 +129,7 @@ class _Conversation:
 
     def _silent(self) -> bool:
         allowed_s = self._silence_s if self._process.hello else max(STARTUP_S, self._silence_s)
-        silent_s = (monotonic_ns() - self._heard) / 1e9
-        if silent_s <= allowed_s:
-            return False
-        return silent_s > allowed_s * DISK_FACTOR or not self._process.waits_for_disk()
+        return self._process.overdue(monotonic_ns() - self._heard, allowed_s)
 
     def _died(self) -> Ended:
         code = self._process.kill() or 0

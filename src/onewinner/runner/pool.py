@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from onewinner.clock import monotonic_ns
 from onewinner.runner.plan import Block, Plan, PlayedBlock
-from onewinner.runner.process import DISK_FACTOR, STARTUP_S, Child, signal_name, wait_readable
+from onewinner.runner.process import STARTUP_S, Child, signal_name, wait_readable
 from onewinner.worker import child, race
 from onewinner.worker.board import Board
 from onewinner.worker.child import MESSAGE
@@ -166,15 +166,12 @@ class WorkerPool:
             now = self._board.snapshot()
             if now != seen:
                 seen, since = now, monotonic_ns()
-            elif self._is_hung(left, (monotonic_ns() - since) / 1e9, patience_s):
+            elif self._are_hung(left, monotonic_ns() - since, patience_s):
                 raise self._hung(left, patience_s)
         return {number: self._replies[number].popleft() for number in numbers}
 
-    def _is_hung(self, numbers: list[int], idle_s: float, patience_s: float) -> bool:
-        if idle_s <= patience_s:
-            return False
-        stalled = any(self._workers[number].waits_for_disk() for number in numbers)
-        return not stalled or idle_s > patience_s * DISK_FACTOR
+    def _are_hung(self, numbers: list[int], idle_ns: int, patience_s: float) -> bool:
+        return all(self._workers[number].overdue(idle_ns, patience_s) for number in numbers)
 
     def _receive(self, number: int) -> None:
         for kind, item in self._workers[number].receive():

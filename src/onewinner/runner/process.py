@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 STARTUP_S: Final = 60.0
 """How long a child may take to begin: an interpreter start and the imports of its function."""
 
-DISK_FACTOR: Final = 3
-"""How many times its patience a child is given while it waits for a disk."""
+HELD_UP_FACTOR: Final = 3
+"""How many times its patience a child is given while it is held up."""
+
+_STARVED: Final = 10
 
 _CAN_LOOK: Final = hasattr(os, "waitid")  # macOS has it from Python 3.13 on
 _LOOK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT if _CAN_LOOK else 0
@@ -164,16 +166,24 @@ class Child:
                 os.killpg(self.pid, signal.SIGKILL)
         return True
 
-    def waits_for_disk(self) -> bool:
-        """Tell whether a thread of the child is stuck in the kernel, as on a disk that stalls.
+    def overdue(self, idle_ns: int, patience_s: float) -> bool:
+        """Tell whether a child that said nothing for so long has hung, as far as can be known.
 
-        Such a child is slow, not hung. On systems that cannot tell the answer is no.
+        One that is held up has three times as much patience.
         """
-        for stat in Path(f"/proc/{self.pid}/task").glob("*/stat"):
-            with contextlib.suppress(OSError, IndexError):
-                if stat.read_text("ascii", "replace").rpartition(")")[2].split()[0] == "D":
-                    return True
-        return False
+        idle_s = idle_ns / 1e9
+        if idle_s <= patience_s:
+            return False
+        return idle_s > patience_s * HELD_UP_FACTOR or not self.held_up()
+
+    def held_up(self) -> bool:
+        """Tell whether a thread of the child waits for what the machine does not give it.
+
+        It is stuck in the kernel, as on a disk that stalls; or it is ready to run, and so far
+        waited for a processor ten times as long as it ran. Such a child is slow, not hung. On
+        systems that cannot tell the answer is no.
+        """
+        return any(map(waits_for_machine, Path(f"/proc/{self.pid}/task").glob("*")))
 
     def dump_stacks(self) -> None:
         """Ask the child to print the stacks of its threads, and wait a moment for them."""
@@ -323,3 +333,13 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def waits_for_machine(thread: Path) -> bool:
+    """Tell whether a thread, given by its directory in `/proc`, waits for a disk or a processor."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        stat = (thread / "stat").read_text("ascii", "replace")
+        state = stat.rpartition(")")[2].split()[0]
+        ran, waited = map(int, (thread / "schedstat").read_text("ascii").split()[:2])
+        return state == "D" or (state == "R" and waited > _STARVED * ran)
+    return False

@@ -67,10 +67,13 @@ class PythonClaimant:
 
     def started(self) -> None:
         """Wait until the claimant is there; raises RuntimeError where it is not."""
-        until_ns = monotonic_ns() + int(STARTUP_S * 1e9)
+        begun_ns = monotonic_ns()
         while not self.inbox:
-            if self._child.dead() or monotonic_ns() > until_ns:
+            if self._child.dead():
                 raise RuntimeError(f"a claimant did not start: {self._died().how}")
+            if self._child.overdue(monotonic_ns() - begun_ns, STARTUP_S):
+                self._child.kill()
+                raise RuntimeError(f"a claimant did not start within {STARTUP_S:g} s")
             self._crew.hear(0.05)
         self._look = SleepLook(self._child.pid, self.inbox.popleft().thread)
 

@@ -48,7 +48,7 @@ class Nursery:
         return self._answer(3 * victims.VICTIM_S)
 
     def _answer(self, patience_s: float) -> Any:
-        until_ns = monotonic_ns() + int(patience_s * 1e9)
+        begun_ns = monotonic_ns()
         while True:
             dead = self._child.dead()
             for kind, item in self._child.receive():
@@ -56,7 +56,7 @@ class Nursery:
                     return item
                 if kind == RAISED:
                     raise RuntimeError(f"no process could be made to be killed: {item}")
-            if dead or monotonic_ns() > until_ns:
+            if dead or self._child.overdue(monotonic_ns() - begun_ns, patience_s):
                 raise RuntimeError(
                     "no process could be made to be killed: the one that forks them "
                     + ("is gone" if dead else "does not answer")
