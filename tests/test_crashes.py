@@ -111,6 +111,10 @@ class TestMutants:
             ("storage-errors-go-bare", "files", "ERR-1", "register_if_absent('j') raised"),
             ("write-errors-name-no-operation", "files", "ERR-1", "raised WRITE_FAILED"),
             ("corrupt-names-no-operation", "files", "ERR-1", "lookup('bad') raised CORRUPT"),
+            ("damaged-rows-are-not-evicted", "files", "ERR-7", "register_if_absent('3') raised"),
+            ("damaged-rows-never-expire", "files", "ERR-7", "register_if_absent('k') raised"),
+            ("clears-in-two-steps", "kills-at-points", "DUR-4", "p9: clear()"),
+            ("updates-by-deleting", "kills-at-points", "DUR-4", "p9: update("),
         ],
     )
     def test_each_is_flagged_by_the_clause_that_it_names(

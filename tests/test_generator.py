@@ -223,6 +223,22 @@ class TestKinds:
                 live = live | {call.key} if call.f == "register" else live - {call.key}
                 assert live
 
+    @pytest.mark.parametrize("kind", ["snapshots", "counts", "many-lookups"])
+    def test_some_namespaces_are_long(self, kind: str) -> None:
+        """One round in every other block has more rows than a page, and changes both its ends."""
+        wide = shaped(operations=OPERATIONS | OPTIONAL_OPERATIONS)
+        planted = [len(block(kind, wide, number, 2)[0].prepare) for number in range(4)]
+        assert planted == [1, 150, 1, 150]
+        (long, short) = block(kind, wide, 1, 2)
+        assert len(short.prepare) == 1
+        rows = [step.key for step in long.prepare if isinstance(step, Call)]
+        for call in long.volley[0]:
+            if call.f in {"delete", "consume"}:
+                assert call.key == rows.pop(0)
+            else:
+                rows.append(call.key)
+            assert len(rows) in {150, 151}
+
     def test_first_opens_are_fresh(self) -> None:
         """Each round of first opens has a location of its own, opened within the volley."""
         for each in block("first-opens", SHAPE, 0, 5):

@@ -399,6 +399,9 @@ def listings(scene: Scene) -> None:
     scene.see(lambda: repr(store.entries()))
 
 
+# Families whose mutants a case of their clause shows; see test_newer.py.
+BY_CASES = {"handles", "likenesses", "many_rows", "newer", "newer_writes", "widths"}
+
 # Broken under a profile of their own, so not comparable with the base profile's reference store.
 OTHER_PROFILE = {
     "reject-new-evicts-anyway": "full_namespace_rejects_new_keys",
@@ -505,9 +508,9 @@ class TestTheRegistry:
         assert mutant.family in {"answers", "atomicity", "caps", "eviction", "expiry"} | {
             *("durability", "errors", "file_errors", "file_rows", "files", "inputs", "isolation"),
             *(
+                *BY_CASES,
                 "crashes",
                 "locks",
-                "newer",
                 "newer_races",
                 "opening",
                 "readers",
@@ -531,7 +534,7 @@ class TestTheRegistry:
         alone = {
             m.name
             for m in MUTANTS.values()
-            if m.shows == "alone" and not m.server and m.family != "newer"  # see test_newer.py
+            if m.shows == "alone" and not m.server and m.family not in BY_CASES
         }
         by_its_case = {"keys-with-spaces-refused"}  # of files; see test_session.py
         assert set(ALONE) == alone - set(OTHER_PROFILE) - by_its_case
@@ -704,6 +707,16 @@ class TestRivals:
         rivals.before(2, "transaction", lambda: rivals.rival.register("d", 1))
         assert rivals.mutant.register_if_absent("e", 1) is True
         assert len(rivals.rival.entries()) == 5
+
+    @against("cap-counts-others-first")
+    def test_the_cap_is_passed_by_two_namespaces(self, rivals: Rivals) -> None:
+        """A rival who takes the last place elsewhere does not keep the mutant from inserting."""
+        other = rivals.backends[1].open("p", "m", max_entries=100)
+        for key in "abc":
+            other.register(key, 1)
+        rivals.before(1, "transaction", lambda: other.register("d", 1))
+        assert rivals.mutant.register_if_absent("e", 1) is True
+        assert len(other.entries()) == 4
 
     @against("victim-chosen-before-lock", "victim-locked-in-process")
     def test_a_renewed_row_is_evicted(self, rivals: Rivals) -> None:

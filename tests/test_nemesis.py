@@ -49,8 +49,10 @@ def test_situations_are_those_that_the_store_can_be_in() -> None:
         "claim of a key that has just expired",
         "register over a live row",
         "consume of a live row",
+        "clear of several rows",
         "claim in a full namespace",
     ]
+    assert "update of a live row" in {each.name for each in situations(VIRTUAL.having("update"))}
     few = Capabilities(
         operations=frozenset({"register_if_absent", "lookup"}), ttl_unit_ms=None, eviction=None
     )

@@ -159,6 +159,21 @@ class TestModel:
             Status("conflict", ABSENT),
         ]
 
+    def test_closing_lets_a_namespace_be_opened_otherwise(self) -> None:
+        """Then other options are taken, or refused; an insert, and no update, evicts the excess."""
+        walk = Walk(max_entries=3)
+        for key in "abc":
+            walk("register", None, key=key, value=1)
+        walk.state = forgetting(walk.state)
+        refused = Refused("INVALID_INPUT", "INPUT-3")
+        assert walk.all("open", max_entries=1) == [None, refused]
+        walk("open", None, max_entries=1)
+        assert walk.all("open", max_entries=3) == [refused]
+        walk("register", None, key="a", value=2)
+        walk("count", Size(3))
+        walk("register_if_absent", True, key="d", value=1)
+        walk("count", Size(1))
+
     def test_an_opening_decides_what_a_full_namespace_does(self) -> None:
         """The policy of the opening counts, and the profile's where it has none."""
         walk = Walk(max_entries=1, overflow_policy="reject-new")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onewinner.history import Operation
 
 _ABSENT: Final = "absent"
+_TOLD_MOST: Final = 12
 _WRITES: Final = frozenset({"register", CLAIM, "delete", "consume"})
 
 
@@ -170,14 +171,25 @@ def _one_state(line: _Line, listing: Operation) -> Iterator[Broken]:
     states, writes = seen
     got = {row.key: canonical(row.value) for row in result(listing)}
     if got not in states or len(got) != len(result(listing)):
+        differ = _differing([got, *states])
         yield Broken(
             kind="torn-snapshot",
-            summary=f"entries listed {_rows(got)}",
+            summary=f"entries listed {_rows(got, differ)}",
             why="no instant of the call had these live rows; it could have listed "
-            + " or ".join(_rows(state) for state in states),
+            + " or ".join(_rows(state, differ) for state in states),
             operations=(*writes, listing),
         )
 
 
-def _rows(state: dict[str, str]) -> str:
-    return "{" + ", ".join(f"{key}: {value}" for key, value in sorted(state.items())) + "}"
+def _differing(states: Sequence[dict[str, str]]) -> set[str]:
+    """Answer the keys to be told: all, or where they are many those that differ."""
+    keys = {key for state in states for key in state}
+    if len(keys) <= _TOLD_MOST:
+        return keys
+    return {key for key in keys if len({state.get(key) for state in states}) > 1}
+
+
+def _rows(state: dict[str, str], told: set[str]) -> str:
+    shown = ", ".join(f"{key}: {value}" for key, value in sorted(state.items()) if key in told)
+    others = len(state.keys() - told)
+    return f"{{{shown}}}" + (f" and {others} others" if others else "")

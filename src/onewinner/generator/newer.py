@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from onewinner.generator.readers import belt, is_long
 from onewinner.generator.rounds import Call, Pass, Round
 
 if TYPE_CHECKING:
@@ -94,20 +95,25 @@ def looks(f: str) -> Callable[[Sheet, int], Iterator[Round]]:
     """Answer the stream in which one client moves a token from key to key, and others look by `f`.
 
     It adds before it removes, so that there is always one, and never more than two.
+    Some namespaces are long, as for listings.
     """
 
     def written(sheet: Sheet, rounds: int) -> Iterator[Round]:
         take = sheet.first_of("delete", "consume")
         for index in range(min(rounds, _ROUNDS_MOST)):
             place = (sheet.plugin(index), "n")
-            moves = []
-            for move in range(1, _MOVES + 1):
-                key, last = (_TOKENS[number % len(_TOKENS)] for number in (move, move - 1))
-                moves.append(Call("register_if_absent", *place, key, move))
-                moves.append(Call(take, *place, last))
-            look = Call(f, *place, None, [*_TOKENS] if f == "lookup_many" else None)
+            if is_long(sheet, index):
+                planted, moves, keys = belt(place, "register_if_absent", take, _MOVES)
+            else:
+                keys = [*_TOKENS]
+                planted, moves = (Call("register_if_absent", *place, keys[0], 0),), []
+                for move in range(1, _MOVES + 1):
+                    key, last = (keys[number % len(keys)] for number in (move, move - 1))
+                    moves.append(Call("register_if_absent", *place, key, move))
+                    moves.append(Call(take, *place, last))
+            look = Call(f, *place, None, [*keys] if f == "lookup_many" else None)
             yield Round(
-                prepare=(Call("register_if_absent", *place, _TOKENS[0], 0),),
+                prepare=planted,
                 volley=(tuple(moves), *((look,) * _MOVES for _ in range(1, sheet.shape.clients))),
                 inspect=(look,),
                 cold=sheet.cold(),

@@ -92,7 +92,7 @@ def _strictly_dated(at: Moment, row: Row) -> Iterator[Row]:
 def _insert(at: Moment, row: Row, answer: Answer) -> Iterator[Outcome]:
     space, held = at.space, at.space.find(at.key)
     others = space.rows if held is None else tuple(r for r in space.rows if r is not held)
-    if at.rules.evicts and len(others) >= space.max_entries:
+    if at.rules.evicts and at.held is None and len(others) >= space.max_entries:
         live = [other for other in others if other.live(at.now)]
         full = len(live) >= space.max_entries
         if full and (rule := _rejected_by(at)) is not None:

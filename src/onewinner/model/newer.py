@@ -175,9 +175,13 @@ def touched(before: State, after: State, now: int) -> State:
 
 
 def forgetting(state: State) -> State:
-    """Answer the state after all handles were closed: a store may know no comparison any more."""
+    """Answer the state after all handles were closed.
+
+    A store may know no comparison any more, and namespaces may be opened with other options.
+    """
     noted = tuple(dataclasses.replace(each, touched=True) for each in state.noted)
-    return dataclasses.replace(state, noted=noted) if noted else state
+    spaces = tuple(dataclasses.replace(each, closed=True) for each in state.spaces)
+    return dataclasses.replace(state, noted=noted, spaces=spaces)
 
 
 def _live(state: State, noted: Noted, now: int) -> Row | None:

@@ -96,7 +96,7 @@ class Space:
     Expired rows stay in `rows` until something certainly removed them: a store may still hold them.
     No row expires before `first_expiry_ms` (None: none at all); it spares a walk over the rows and
     does not count when states are compared. `newest_ms` is the latest `created_at` that a row was
-    ever given here, kept only where ages are strict (READ-11).
+    ever given here, kept only where ages are strict (READ-11). `closed`: no handle is open on it.
     """
 
     plugin: str
@@ -106,6 +106,7 @@ class Space:
     overflow_policy: str | None = None
     rows: tuple[Row, ...] = ()
     newest_ms: int | None = None
+    closed: bool = False
     first_expiry_ms: int | None = field(default=None, compare=False)
 
     def all_live(self, now: int) -> bool:

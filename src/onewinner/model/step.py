@@ -45,11 +45,14 @@ def _open(at: Moment) -> Iterator[Outcome]:
     existing = None
     if isinstance(at.call.namespace, str):
         existing = at.state.space(at.call.plugin, at.call.namespace)
-    refusal = open_refusal(at.rules, at.call, existing) if at.rules.validates else None
+    known = None if existing is not None and existing.closed else existing
+    refusal = open_refusal(at.rules, at.call, known) if at.rules.validates else None
     if refusal is not None:
         yield refusal, at.state
-    elif existing is not None:
+    elif known is not None:
         yield None, at.state
+    elif existing is not None:
+        yield from _open_again(at, existing)
     else:
         name = at.call.namespace.strip(WHITE_SPACE)
         call = at.call
@@ -57,6 +60,25 @@ def _open(at: Moment) -> Iterator[Outcome]:
         space = Space(call.plugin, name, call.max_entries, call.default_ttl_ms, policy)
         spaces = sorted((*at.state.spaces, space), key=lambda s: (s.plugin, s.name))
         yield None, dataclasses.replace(at.state, spaces=tuple(spaces))
+
+
+def _open_again(at: Moment, closed: Space) -> Iterator[Outcome]:
+    """Open a namespace that was closed; other options than before may be refused (INPUT-3).
+
+    The rows that are there stay until something is inserted, also where they are too many.
+    """
+    call = at.call
+    again = dataclasses.replace(
+        closed,
+        max_entries=call.max_entries,
+        default_ttl_ms=call.default_ttl_ms,
+        overflow_policy=call.overflow_policy,
+        closed=False,
+    )
+    yield None, with_space(at.state, again)
+    refusal = open_refusal(at.rules, call, closed) if at.rules.validates else None
+    if refusal is not None:
+        yield refusal, at.state
 
 
 def _register(at: Moment) -> Iterator[Outcome]:

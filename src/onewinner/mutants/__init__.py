@@ -16,16 +16,21 @@ from onewinner.mutants import (
     file_errors,
     file_rows,
     files,
+    handles,
     inputs,
     isolation,
+    likenesses,
     locks,
+    many_rows,
     newer,
     newer_races,
+    newer_writes,
     opening,
     readers,
     servers,
     upserts,
     values,
+    widths,
 )
 from onewinner.mutants.registry import Mutant, collected
 
@@ -41,16 +46,21 @@ MUTANTS: dict[str, Mutant] = collected(
     file_errors,
     file_rows,
     files,
+    handles,
     inputs,
     isolation,
+    likenesses,
     locks,
+    many_rows,
     newer,
     newer_races,
+    newer_writes,
     opening,
     readers,
     servers,
     upserts,
     values,
+    widths,
 )
 
 __all__ = ("MUTANTS", "Mutant")

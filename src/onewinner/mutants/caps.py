@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from onewinner.contract import NEWER, LimitExceeded
 from onewinner.mutants.registry import changed, mutant
-from onewinner.stores.sqlite import ROW, SPACE, SqliteBackend, SqliteStore
+from onewinner.stores.sqlite import LIVE, ROW, SPACE, SqliteBackend, SqliteStore
 
 if TYPE_CHECKING:
     from onewinner.clock import Clock
@@ -195,3 +195,27 @@ class CapShedsFromOwnNamespace(SqliteBackend):
 
     def __init__(self, location: str, *, clock: Clock, profile: Profile = EVICTING) -> None:
         super().__init__(location, clock=clock, profile=profile)
+
+
+@mutant("CAP-5", shows="processes")
+class CapCountsOthersFirst(SqliteStore):
+    """Each namespace lies in a file of its own, and the others are counted before it is locked."""
+
+    OTHERS: ClassVar[str] = (
+        f"SELECT count(*) FROM rows WHERE plugin = :plugin AND namespace <> :namespace AND {LIVE}"
+    )
+    OWN: ClassVar[str] = f"SELECT held FROM sizes WHERE {SPACE}"
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Count the others, then insert and count what is here."""
+        with self._file.statement("register") as connection:
+            row = {**self._fixed, "now": self._clock.now_ms()}
+            others: int = connection.execute(self.OTHERS, row).fetchone()[0]
+        with self._write("register", key, value, ttl_ms) as run:
+            won = run(self.INSERT).rowcount == 1
+            if won:
+                run(self.EVICT)
+                cap = self._profile.plugin_row_cap
+                if cap is not None and others + run(self.OWN).fetchone()[0] > cap:
+                    raise LimitExceeded(operation="register", message=f"{cap} live rows")
+        return won

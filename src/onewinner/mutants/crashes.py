@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import sqlite3
@@ -11,20 +12,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from onewinner.clock import monotonic_ns, sleep
-from onewinner.contract import StoreError
+from onewinner.contract import ABSENT, StoreError
 from onewinner.mutants.atomicity import HELD
 from onewinner.mutants.file_rows import FileRows, FileRowsBackend
 from onewinner.mutants.registry import mutant
+from onewinner.stores import input as rules
+from onewinner.stores.newer_sqlite import NewerSqliteStore
 from onewinner.stores.sqlite import ROW, SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from onewinner.contract import Json
+    from onewinner.contract import Absent, Entry, Json
     from onewinner.stores.input import Opening
-    from onewinner.stores.sqlite import SqliteBackend
+    from onewinner.stores.sqlite import Run, SqliteBackend
 
 _PATIENCE_S: Final = 1.0
 _LOOK_S: Final = 0.005
@@ -208,3 +211,75 @@ class UmaskDecides(FileRowsBackend):
     """Files are as private as whoever started the service happened to ask for."""
 
     capabilities = replace(FileRowsBackend.capabilities, private_files=True)
+
+
+class _UnderALock(NewerSqliteStore):
+    """All operations under a lock of the system, which goes with its holder."""
+
+    _mine = threading.local()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if getattr(self._mine, "held", False):
+            yield
+            return
+        path = self._file.path.with_suffix(".lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._mine.held = True
+            yield
+        finally:
+            self._mine.held = False
+            os.close(descriptor)
+
+    @contextmanager
+    def _transaction(self, operation: str, **row: Any) -> Iterator[Run]:
+        with self._alone(), super()._transaction(operation, **row) as run:
+            yield run
+
+    def lookup(self, key: str) -> Json | Absent:
+        """Look up when nobody is at work."""
+        with self._alone():
+            return super().lookup(key)
+
+    def entries(self) -> list[Entry]:
+        """List when nobody is at work."""
+        with self._alone():
+            return super().entries()
+
+
+@mutant("DUR-4", shows="faults")
+class ClearsInTwoSteps(_UnderALock):
+    """Rows with an end go first and the others then: a worker that dies in between clears half."""
+
+    def clear(self) -> None:
+        """Clear twice, under a lock that makes one step of it for all who live."""
+        with self._alone():
+            with self._transaction("clear") as run:
+                run(f"{self.CLEAR} AND expires_at IS NOT NULL")
+            with self._transaction("clear") as run:
+                run(self.CLEAR)
+
+
+@mutant("DUR-4", shows="faults")
+class UpdatesByDeleting(_UnderALock):
+    """The old row goes before the new one comes: a worker that dies in between loses the count."""
+
+    def update(
+        self,
+        key: str,
+        change: Callable[[Json | Absent], Json | Absent],
+        *,
+        ttl_ms: int | None = None,
+    ) -> bool:
+        """Update by a delete and a register, under a lock that makes one step of them."""
+        with self._alone():
+            changed = change(self.lookup(key))
+            if changed is ABSENT:
+                return False
+            rules.value_text(changed, "update", self._profile)
+            rules.ttl(ttl_ms, "update")
+            self.delete(key)
+            self.register(key, changed, ttl_ms=ttl_ms)
+            return True

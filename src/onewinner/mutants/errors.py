@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 from onewinner.contract import ABSENT, StoreError
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
-from onewinner.stores.sqlite import SqliteStore
+from onewinner.stores.sqlite import ROW, SPACE, SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from onewinner.contract import Absent, Json
+    from onewinner.stores.sqlite import Run
 
 
 @mutant(
@@ -220,3 +221,32 @@ class CorruptNamesNoOperation(SqliteStore):
             if error.code != "CORRUPT":
                 raise
             raise StoreError(code="CORRUPT", operation="decode", message=error.message) from error
+
+
+@mutant("ERR-7", shows="faults")
+class DamagedRowsAreNotEvicted(SqliteStore):
+    """Who has to go is chosen among rows that were read: beside a damaged one nothing fits."""
+
+    def _insert(self, run: Run) -> bool:
+        """Read all rows where one of them has to go."""
+        rows = run(f"SELECT key, CAST(value AS BLOB) FROM rows WHERE {SPACE}").fetchall()
+        if len(rows) >= self._most:
+            for key, text in rows:
+                rules.value_of(text, "register", key)
+        return super()._insert(run)
+
+
+@mutant("ERR-7", shows="faults")
+class DamagedRowsNeverExpire(SqliteStore):
+    """The old row is read before it is replaced, so a damaged one holds its key for ever."""
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Read what is stored, expired or not, and claim then."""
+        row = {**self._fixed, "key": self._key(key, "register")}
+        with self._file.statement("register") as connection:
+            found = connection.execute(
+                f"SELECT CAST(value AS BLOB) FROM rows WHERE {ROW} AND expires_at IS NOT NULL", row
+            ).fetchone()
+        if found is not None:
+            rules.value_of(found[0], "register", key)
+        return super().register_if_absent(key, value, ttl_ms=ttl_ms)

@@ -13,7 +13,7 @@ from onewinner.generator import Call, Pass
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onewinner.contract import Capabilities
+    from onewinner.contract import Capabilities, Json
     from onewinner.generator import Step
 
 KEY: Final = "k"
@@ -38,12 +38,7 @@ class Situation:
 
 def situations(capabilities: Capabilities) -> tuple[Situation, ...]:
     """Answer the situations that apply to a store with these capabilities."""
-    needed = {"claim": "register_if_absent", "register": "register", "consume": "consume"}
-    return tuple(
-        each
-        for each in _all(capabilities)
-        if needed[each.name.split()[0]] in capabilities.operations
-    )
+    return tuple(each for each in _all(capabilities) if each.call.f in capabilities.operations)
 
 
 def ttl_of(capabilities: Capabilities) -> int | None:
@@ -57,7 +52,7 @@ def lapse(ttl_ms: int, capabilities: Capabilities) -> Pass:
     return Pass(ttl_ms, (capabilities.ttl_unit_ms or 1) + _MARGIN_MS)
 
 
-def write(f: str, key: str, value: str, ttl_ms: int | None, max_entries: int = 100) -> Call:
+def write(f: str, key: str, value: Json, ttl_ms: int | None, max_entries: int = 100) -> Call:
     """Answer a call that writes a row."""
     return Call(f, "", "n", key, value, ttl_ms, max_entries)
 
@@ -84,6 +79,20 @@ def _all(capabilities: Capabilities) -> Iterator[Situation]:
         name="consume of a live row",
         prepare=(old,),
         call=Call("consume", "", "n", KEY, max_entries=100),
+        ttl_ms=ttl,
+    )
+    permanent = tuple(write("register_if_absent", key, "row", None) for key in "ab")
+    yield Situation(
+        name="clear of several rows",
+        prepare=(permanent[0], old, permanent[1]),
+        call=Call("clear", "", "n", max_entries=100),
+        ttl_ms=ttl,
+        others=("a", "b"),
+    )
+    yield Situation(
+        name="update of a live row",
+        prepare=(write("register_if_absent", KEY, 10, ttl),),
+        call=write("update", KEY, {"increment": 1}, ttl),
         ttl_ms=ttl,
     )
     if capabilities.eviction is not None and capabilities.limits.overflow_policy == "evict-oldest":

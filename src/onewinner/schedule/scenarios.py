@@ -48,13 +48,13 @@ class _Sheet:
         self._lapse = Pass(self._short_ms, unit + _MARGIN_MS)
         self._tick = Pass(max(unit, _TICK_MS), _TICK_MS)
 
-    def _look(self, *keys: str, max_entries: int = 100) -> tuple[Call, ...]:
+    def _look(self, *keys: str, max_entries: int = 100, space: str = "n") -> tuple[Call, ...]:
         """Look at all that is there, by whatever the store has."""
         if "entries" in self._capabilities.operations:
-            return (made("entries", None, max_entries=max_entries),)
+            return (made("entries", None, max_entries=max_entries, space=space),)
         if "lookup" in self._capabilities.operations:
-            return tuple(made("lookup", key, max_entries=max_entries) for key in keys)
-        return tuple(claim("late", key, max_entries=max_entries) for key in keys)
+            return tuple(made("lookup", key, max_entries=max_entries, space=space) for key in keys)
+        return tuple(claim("late", key, max_entries=max_entries, space=space) for key in keys)
 
     def vacancies(self) -> Iterator[Scenario]:
         """Claims that meet on a vacant key, on a live one, and beside another namespace."""
@@ -204,15 +204,17 @@ class _Sheet:
         cap = limits.plugin_row_cap
         if cap is None or cap > _CAP_MOST or limits.cap_policy != "reject":
             return
-        yield Scenario(
-            name="at the plugin cap",
-            clauses=(None, "CAP-5"),
-            once=tuple(
-                claim("fill", f"f{number}", max_entries=cap + 10, space="full")
-                for number in range(cap - 1)
-            ),
-            calls=(claim("v", "c"), claim("r", "d")),
-            inspect=self._look("c", "d"),
-            undo=(made("delete", "c"), made("delete", "d")),
-            needs=("delete",),
+        once = tuple(
+            claim("fill", f"f{number}", max_entries=cap + 10, space="full")
+            for number in range(cap - 1)
         )
+        for name, space in (("at the plugin cap", "n"), ("at the plugin cap, two namespaces", "m")):
+            yield Scenario(
+                name=name,
+                clauses=(None, "CAP-5"),
+                once=once,
+                calls=(claim("v", "c"), claim("r", "d", space=space)),
+                inspect=(*self._look("c", "d"), *self._look("d", space=space)),
+                undo=(made("delete", "c"), made("delete", "d", space=space)),
+                needs=("delete",),
+            )

@@ -24,6 +24,11 @@ DISTINCT_KEYS: Final[tuple[tuple[str, ...], ...]] = (
     ("\U0001f600", "\U0001f601", "\U0001f602"),  # beyond the basic plane
     ("c\x1fc", "c\x1f\x1fc", "c\x7fc", "cc"),  # control characters; the same
     ("__proto__", "constructor", "toString"),  # what an object used as a map already has
+    ("a\tb", "a\nb", "a\rb", "a\r\nb"),  # white space inside, which is not another white space
+    ("a/", "a//b", "./a", "a."),  # what file systems and addresses make one of
+    ("plumless", "buckeroo"),  # of one CRC-32
+    ("Aa", "BB", "Ab", "BA"),  # in pairs of one hash of Java, and of one of Bernstein
+    ("costarring", "liquid", "creamwove", "quists"),  # in pairs of one FNV-1a, and of one FNV-1
 )
 """Groups of keys; within a group (and over all of them) each key is a row of its own."""
 
@@ -32,7 +37,7 @@ KEYS_WITH_SURROGATES: Final = ("\ud800", "\ud801", "x\udfff", "x\ud800")
 UNKEEPABLE_KEYS: Final = (*KEYS_WITH_NUL, *KEYS_WITH_SURROGATES)
 """Keys that a store may refuse, but never fold into another (INPUT-10)."""
 
-TRIMMED_PAIRS: Final = ((" k", "k"), ("k ", "k"), ("\tk\n", "k"), ("  k  ", " k"))
+TRIMMED_PAIRS: Final = ((" k", "k"), ("k ", "k"), ("\tk\n", "k"), ("  k  ", " k"), ("\rk\r\n", "k"))
 """Keys that become equal by trimming (INPUT-5)."""
 
 TRIPLES: Final[tuple[tuple[str, str, str], ...]] = (
@@ -57,6 +62,10 @@ TRIPLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("p", "n", "n|k"),
     ("p\x1fn", "n", "k"),
     ("p", "n", "n\x1fk"),
+    ("p/", "n", "k"),
+    ("x/../p", "n", "k"),
+    ("__proto__", "n", "k"),
+    ("p", "constructor", "k"),
 )
 """(plugin, namespace, key) that a store which joins or folds them would take for one another."""
 
@@ -85,6 +94,9 @@ VALUES: Final[tuple[object, ...]] = (
     -1,
     1.5,
     -0.25,
+    0.1,
+    3.141592653589793,
+    1e-7,
     1e300,
     2**53 - 1,
     "",
@@ -92,6 +104,7 @@ VALUES: Final[tuple[object, ...]] = (
     "null",
     "0",
     'quote " back \\ slash',
+    "two\r\nlines\tand a tab",
     "line\u2028separator\u2029 and \u0001 control",
     "\U0001f600 é e\u0301",
     [],

@@ -83,6 +83,27 @@ def _damage(ask: Ask, tally: Tally) -> None:
             )
             break
     _names(told, happened, tally)
+    _outlived(ask, tally)
+
+
+def _outlived(ask: Ask, tally: Tally) -> None:
+    """Look whether a damaged row makes way for others when its time has come."""
+    told: list[Answered] = _made(ask, "outlived", files.outlived, ask.capabilities)
+    tally.count("calls that a damaged row makes way for", len(told))
+    expected: list[object] = [True, ["2"], ["3"]] if files.evicts(ask.capabilities) else []
+    expected += [True, ["new"]] if ask.capabilities.ttl_unit_ms is not None else []
+    for wanted, answered in zip(expected, told, strict=True):
+        if answered.kind != OK or answered.answer != wanted:
+            tally.blame(
+                "ERR-7",
+                f"where a damaged row is to go, {_text(answered)}; the contract has {wanted!r}",
+                (
+                    "the oldest row, and one that then expires, are made unreadable",
+                    *map(_text, told),
+                ),
+                "a damaged row is evicted and expires like any other: nobody reads its value then",
+            )
+            break
 
 
 def _failing(ask: Ask, tally: Tally) -> None:

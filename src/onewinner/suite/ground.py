@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from onewinner.clock import SharedClock, SystemClock, monotonic_ns, sleep, wall_ns
+from onewinner.contract.newer import WRITES
 from onewinner.generator import Call, Pass
 from onewinner.history import Info, Ok, Operation
 from onewinner.nemesis import act, is_act, remark
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 START_MS: Final = 1_700_000_000_000
 HURT: Final = "hurt"
 """The phase of a call whose process suffered: unless it answered, it may have happened or not."""
-
-_WRITES: Final = frozenset({"register", "register_if_absent"})
 
 
 class Place:
@@ -200,7 +199,7 @@ class Ground:
         """Answer the store's time; where it is real, one that makes each write younger."""
         if isinstance(self.clock, SharedClock):
             return self.clock.now_ms()
-        self._logical_ms += call.f in _WRITES
+        self._logical_ms += call.f in WRITES
         return self._logical_ms
 
     def pass_time(self, step: Pass, *places: Place) -> None:

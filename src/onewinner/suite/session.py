@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from onewinner.adapters.targets import Target
-    from onewinner.contract import Backend, Capabilities
+    from onewinner.contract import Capabilities
     from onewinner.model import Answer
 
 START_MS: Final = 1_700_000_000_000
@@ -80,7 +80,7 @@ class Session:
     was_at_cap: bool = False
     last: Recollection = field(default_factory=Recollection)
     on_step: Callable[[State, Call, Observed], None] | None = None
-    _backends: list[Backend] = field(default_factory=list)
+    _backends: list[Any] = field(default_factory=list)
     _rules: Rules = field(init=False)
     _clock: ManualClock | None = field(init=False)
     _others: list[State] = field(default_factory=list)
@@ -207,6 +207,12 @@ class Session:
         self.note(f"{name} = connect(location, clock=clock)")
         return len(self._backends) - 1
 
+    def disconnect(self, number: int) -> None:
+        """Close one handle of several; what was opened with it must not be used any more."""
+        observe("close", self._backends[number].close)
+        self._backends[number] = None
+        self.note(f"{_backend_name(number)}.close()")
+
     def reopen(self) -> None:
         """Close every handle and connect anew: what was opened must be opened again."""
         self.last.moved()
@@ -217,8 +223,7 @@ class Session:
 
     def sweep(self) -> Observed:
         """Call `sweep_expired`."""
-        backend: Any = self._backends[0]
-        return self.step(Call(f="sweep_expired"), backend.sweep_expired, on="backend")[0]
+        return self.step(Call(f="sweep_expired"), self._backends[0].sweep_expired, on="backend")[0]
 
     def fill(self, handle: Handle, count: int, prefix: str = "fill") -> None:
         """Register `count` rows whose keys sort as they age; one step of the program."""
@@ -236,7 +241,8 @@ class Session:
     def close(self) -> None:
         """Close every handle; what a store raises here is its own affair."""
         for backend in self._backends:
-            observe("close", backend.close)
+            if backend is not None:
+                observe("close", backend.close)
         self._backends.clear()
 
     def _connect(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from onewinner.clock import SystemClock, wall_ns
+from onewinner.clock import SystemClock, sleep, wall_ns
 from onewinner.contract import StoreError
 from onewinner.worker.journal import FAIL
 from onewinner.worker.recorder import failure, plain
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from onewinner.adapters.targets import Target
+    from onewinner.contract import Capabilities
 
 _ROOMY: Final = 100
+_SHORT_MS: Final = 50
+_MARGIN_MS: Final = 60
 
 
 class Seen(NamedTuple):
@@ -72,11 +75,7 @@ def damaged(
     told = []
 
     def call(on: Any, f: str, *arguments: Any) -> None:
-        try:
-            made = plain(f, getattr(on, f)(*arguments))
-        except BaseException as error:
-            made = failure(error)
-        told.append(Answered(f, arguments[0] if arguments else None, *made))
+        told.append(_answered(on, f, *arguments))
 
     call(store, "lookup", "bad")
     call(store, "lookup", "a")
@@ -97,6 +96,48 @@ def damaged(
         call(store, "entries")
     backend.close()
     return told
+
+
+def outlived(
+    _send: Callable[[object], None], target: Target, location: str, capabilities: Capabilities
+) -> list[Answered]:
+    """Damage rows whose time has come: one that is evicted and one that expires."""
+    backend: Any = target.connect(location, SystemClock())
+    plugin = f"outlived-{wall_ns():x}"
+    told: list[Answered] = []
+    if evicts(capabilities):
+        store = backend.open(plugin, "full", max_entries=2)
+        for key in ("1", "2"):
+            store.register_if_absent(key, [key])
+        backend.damage(plugin, "full", "1")
+        told += (_answered(store, "register_if_absent", "3", ["3"]),)
+        told += (_answered(store, "lookup", key) for key in ("2", "3"))
+    unit_ms = capabilities.ttl_unit_ms
+    if unit_ms is not None:
+        ttl_ms = -(-_SHORT_MS // unit_ms) * unit_ms
+        store = backend.open(plugin, "short", max_entries=_ROOMY)
+        store.register_if_absent("k", ["old"], ttl_ms=ttl_ms)
+        with suppress(Exception):  # on a slow machine it is gone already
+            backend.damage(plugin, "short", "k")
+        sleep((ttl_ms + unit_ms + _MARGIN_MS) / 1000)
+        told.append(_answered(store, "register_if_absent", "k", ["new"]))
+        told.append(_answered(store, "lookup", "k"))
+    backend.close()
+    return told
+
+
+def evicts(capabilities: Capabilities) -> bool:
+    """Tell whether a full namespace sheds its oldest row."""
+    policy = capabilities.limits.overflow_policy
+    return capabilities.eviction is not None and policy == "evict-oldest"
+
+
+def _answered(store: Any, f: str, *arguments: Any) -> Answered:
+    try:
+        made = plain(f, getattr(store, f)(*arguments))
+    except BaseException as error:
+        made = failure(error)
+    return Answered(f, arguments[0] if arguments else None, *made)
 
 
 def failing(

@@ -275,3 +275,48 @@ def writes_are_seen_through_every_connection(s: Session) -> None:
         there.observe("k")
         here.claim("k", 4)
         there.observe("k")
+
+
+@case("REG-2", "register", "ttl")
+def register_of_the_same_value_is_a_write(s: Session) -> None:
+    """A value that is there already is written all the same: age and expiry are new."""
+    space = s.open()
+    space.register("a", 1, ttl_ms=LONG_MS)
+    space.register("b", [1])
+    s.judge()
+    s.tick()
+    space.register("a", 1)
+    space.register("b", [1], ttl_ms=LONG_MS)
+    space.observe("a", "b")
+
+
+@case("READ-1")
+def closing_a_connection_harms_no_other(s: Session) -> None:
+    """Rows that were written through a connection, or beside it, stay when it is closed."""
+    here = s.open()
+    here.claim("a", 1)
+    number = s.connect()
+    there = s.open(backend=number)
+    there.claim("b", 2)
+    s.judge()
+    s.disconnect(number)
+    here.observe("a", "b")
+    here.claim("b", "late")
+    here.claim("c", 3)
+    s.open(backend=s.connect()).observe("a", "b", "c")
+
+
+@case("CLAIM-1", "delete")
+def key_that_was_refused_is_won_once_it_is_free(s: Session) -> None:
+    """Whoever lost a key wins it when another connection has ended its row before its time."""
+    here = s.open()
+    there = s.open(backend=s.connect())
+    ttls = (None, LONG_MS) if s.capabilities.ttl_unit_ms else (None,)
+    for number, ttl in enumerate(ttls):
+        here.claim(f"k{number}", 1, ttl_ms=ttl)
+        there.claim(f"k{number}", "late")
+        here.delete(f"k{number}")
+    s.judge()
+    for number in range(len(ttls)):
+        there.claim(f"k{number}", 2)
+        here.observe(f"k{number}")

@@ -41,6 +41,7 @@ def a_comparison_that_holds_is_applied(s: Session) -> None:
     s.judge()
     space.compare("k", space.observation("k"), {"set": 2})
     space.observe("k")
+    s.tick()
     space.compare("k", space.observation("k"), {"keep": None})
     space.observe("k")
     space.compare("k", space.observation("k"), {"delete": None})

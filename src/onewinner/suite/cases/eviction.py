@@ -125,13 +125,13 @@ def rows_renewed_while_the_clock_is_behind_stay(s: Session) -> None:
 def ties_are_broken_by_key(s: Session) -> None:
     """Among rows of one age the one whose key sorts first goes."""
     space = s.open(max_entries=4)
-    for key in ("c", "a", "d", "b"):
+    for key in ("c", "a", "D", "b"):  # capitals come first
         space.claim(key, key)
     s.tick()
     s.judge()
     for key in ("0", "1", "2"):
         space.claim(key, key)
-        space.observe("a", "b", "c", "d", "0", "1", "2")
+        space.observe("a", "b", "c", "D", "0", "1", "2")
 
 
 @case("EVICT-4")
@@ -214,6 +214,11 @@ def expired_rows_leave_room_where_new_keys_are_rejected(s: Session) -> None:
     space.register("newer", 1)
     space.claim("one too many", 1)
     space.observe("live", "gone", "gone too", "new", "newer", "one too many")
+    again = s.open(namespace="again", max_entries=2)
+    again.claim("live", 1)
+    s.plant(again, "gone")
+    again.claim("gone", 2)
+    again.observe("live", "gone")
 
 
 @case("EVICT-5", "consume", "delete")
@@ -232,3 +237,60 @@ def removed_rows_take_no_place(s: Session) -> None:
     space.delete("b")
     space.claim("d", 1)
     space.observe("a", "b", "c", "d")
+
+
+@case("EVICT-1")
+def a_large_limit_is_no_small_one(s: Session) -> None:
+    """A limit that says "as good as none", beyond 31, 32 or 53 bits, evicts nobody."""
+    s.judge()
+    for number, most in enumerate((2**31, 2**32 + 1, 2**53 - 1)):
+        space = s.open(namespace=f"n{number}", max_entries=most)
+        for key in "abc":
+            space.claim(key, most)
+            s.tick()
+        space.observe("a", "b", "c")
+
+
+@case("EVICT-1")
+def a_key_that_looks_like_the_new_one_is_evicted(s: Session) -> None:
+    """Only the row just written is spared, not one whose key a careless comparison takes for it."""
+    s.judge()
+    for number, (old, new) in enumerate((("a", "A"), ("kx", "k_"), ("kx", "k%"), ("é", "e"))):
+        space = s.open(namespace=f"n{number}", max_entries=1)
+        space.claim(old, 1)
+        s.tick()
+        space.claim(new, 2)
+        space.observe(old, new)
+
+
+@case("EVICT-12", time="virtual")
+def rows_written_by_another_handle_while_the_clock_is_behind_stay(s: Session) -> None:
+    """How far the clock is behind is told by the rows that are there, not by what a handle saw."""
+    space = s.open(max_entries=3)
+    for key in "abc":
+        space.claim(key, 1)
+        s.tick()
+    s.advance(-LONG_MS)
+    there = s.open(max_entries=3, backend=s.connect())
+    s.judge()
+    for key in "defg":
+        there.claim(key, 2)
+        space.observe(*"abcdefg")
+        s.tick()
+
+
+@case("EVICT-1", "durable")
+def all_that_are_too_many_go_at_once(s: Session) -> None:
+    """Where a namespace is opened again with a lower limit, an insert evicts all the excess."""
+    keys = "fedcba"
+    space = s.open(max_entries=6)
+    for key in keys:
+        space.claim(key, 1)
+        s.tick()
+    s.reopen()
+    lower = s.try_open(max_entries=2)
+    if lower is None:
+        return  # it goes on to hold the namespace to the options that it had
+    s.judge()
+    lower.claim("new", 1)
+    lower.observe(*keys, "new")

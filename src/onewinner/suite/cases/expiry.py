@@ -242,3 +242,22 @@ def huge_ttl_is_refused_or_works(s: Session) -> None:
     if "consume" in s.capabilities.operations:
         space.consume("k0")
     space.observe("before", "after", "k0")
+
+
+@case("TTL-2", time="virtual")
+def long_defaults_run_their_full_length(s: Session) -> None:
+    """A default TTL of 31 days, or of a year, ends no sooner than one that is given."""
+    days = (31, 365)
+    spaces = [s.open(namespace=f"n{n}", default_ttl_ms=n * _DAY_MS) for n in days]
+    s.judge()
+    for space in spaces:
+        space.claim("k", 1)
+    gone = 0
+    for number in days:
+        s.advance((number - gone) * _DAY_MS - s.unit_ms)
+        for space in spaces:
+            space.observe("k")
+        s.advance(s.unit_ms)
+        for space in spaces:
+            space.observe("k")
+        gone = number

@@ -16,6 +16,7 @@ from onewinner.suite.cases.case import case
 from onewinner.suite.session import LONG_MS
 
 if TYPE_CHECKING:
+    from onewinner.suite.handle import Handle
     from onewinner.suite.session import Session
 
 _BAD_COUNTS: tuple[Any, ...] = (0, -1, 1.5, "1", True, float("nan"), float("inf"))
@@ -82,15 +83,33 @@ def keys_are_checked(s: Session) -> None:
     space = s.open()
     limit = s.capabilities.limits.max_key_bytes
     s.judge()
-    for key in ("", " ", "\t\n", "k" * (limit + 1), "é" * (limit // 2 + 1), 5, None):
+    for key in ("", " ", "\t\r\n", "k" * (limit + 1), "é" * (limit // 2 + 1), 5, None):
         space.claim(key, 1)
         space.lookup(key)
         for f in ("register", "consume", "delete"):
             if f in s.capabilities.operations:
                 getattr(space, f)(*((key, 1) if f == "register" else (key,)))
+        _newer_calls(s, space, key)
     for key in ("k" * limit, "é" * (limit // 2), " " + "l" * limit + " "):
         space.claim(key, 1)
         space.observe(key)
+
+
+def _newer_calls(s: Session, space: Handle, key: Any) -> None:
+    """Make each newer operation that the store has, with this key; the row is there in the end."""
+    has = s.capabilities.operations.__contains__
+    if has("lookup_many"):
+        space.lookup_many("a", key)
+    if has("delete_if_equal"):
+        space.delete_if_equal(key, 1)
+    if has("delete_if"):
+        space.delete_if(key, {"equals": 1})
+    if has("update"):
+        space.update(key, {"increment": 1})
+    if has("observe"):
+        seen = space.observation(key)
+        if has("compare_and_apply"):
+            space.compare(key, seen, {"set": 2})
 
 
 @case("INPUT-4", "lookup")
@@ -123,6 +142,9 @@ def trimmed_keys_are_one_key(s: Session) -> None:
         if "delete" in s.capabilities.operations:
             space.delete(spelt)
             space.observe(plain)
+        space.claim(plain, 1)
+        _newer_calls(s, space, spelt)
+        space.observe(plain)
 
 
 @case("INPUT-6")
@@ -134,6 +156,10 @@ def ttls_are_checked(s: Session) -> None:
         space.claim("k", 1, ttl_ms=ttl)
         if "register" in s.capabilities.operations:
             space.register("k", 1, ttl_ms=ttl)
+        if "update" in s.capabilities.operations:
+            space.update("k", {"increment": 1}, ttl_ms=ttl)
+        if s.capabilities.operations.issuperset({"observe", "compare_and_apply"}):
+            space.compare("k", space.observation("k"), {"set": 1}, ttl_ms=ttl)
         s.try_open(namespace="other", default_ttl_ms=ttl)
     space.observe("k")
 
@@ -172,7 +198,21 @@ def nesting_is_limited(s: Session) -> None:
     space.claim("over", {"a": _nested(limit)})
     space.claim("over", _nested(limit + 2, []))
     space.claim("over", _nested(5_000))
+    space.claim("over", [0, _nested(limit)])
+    space.claim("over", {"a": 0, "b": {"c": _nested(limit - 1)}})
     space.observe("within", "empty", "over")
+
+
+@case("INPUT-8")
+def what_is_wide_is_not_deep(s: Session) -> None:
+    """Many containers side by side, and brackets in text, are no levels of nesting."""
+    space = s.open()
+    wide = 4 * s.capabilities.limits.max_value_depth
+    s.judge()
+    values: tuple[Any, ...] = ([[]] * wide, [{"a": []}] * wide, "[{" * wide, {"[" * wide: "]"})
+    for number, value in enumerate(values):
+        space.claim(f"k{number}", value)
+        space.observe(f"k{number}")
 
 
 @case("INPUT-9")
@@ -186,8 +226,12 @@ def size_is_limited(s: Session) -> None:
     space.claim("wide at", "é" * ((limit - 2) // 2))
     space.claim("wide over", "é" * ((limit - 2) // 2 + 1))
     space.claim("list over", ["x" * (limit - 3)])
+    space.claim("escaped at", '"' * ((limit - 2) // 2))
+    space.claim("escaped over", '"' * ((limit - 2) // 2 + 1))
+    space.claim("name over", {"x" * (limit - 5): 0})
     space.claim("over", "small")
-    space.observe("at", "over", "wide at", "wide over", "list over")
+    names = ("at", "over", "wide at", "wide over", "list over", "escaped at", "escaped over")
+    space.observe(*names, "name over")
 
 
 @case("INPUT-10", "lookup")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from onewinner.suite.session import Session
 
 _VALUES = (0, 1, 1.5, True, False, None, "", "1", "text")
+_ALIKE = ("Mine", "mine", "mine ", "m\u00efne", "mi\u0308ne")
 
 
 @case("READ-8")
@@ -84,6 +85,10 @@ def every_row_is_younger_than_those_before(s: Session) -> None:
     for key in ("m", "z", "y"):
         space.register(key, "again")
         other.register(key, "there")
+    if "update" in s.capabilities.operations:
+        space.update("a", {"replace": "updated"})
+    if s.capabilities.operations.issuperset({"observe", "compare_and_apply"}):
+        space.compare("z", space.observation("z"), {"set": "compared"})
     space.entries()
     other.entries()
     s.tick()
@@ -111,6 +116,7 @@ def a_row_of_another_value_stays(s: Session) -> None:
     space = s.open()
     for value in _VALUES:
         space.claim(f"k{value!r}", value)
+    s.tick()
     s.judge()
     for value in _VALUES:
         for expected in _VALUES:
@@ -121,6 +127,33 @@ def a_row_of_another_value_stays(s: Session) -> None:
         space.delete_if_equal(f"k{value!r}", value)
     space.delete_if_equal("never", None)
     space.observe("never")
+
+
+@case("DEL-7")
+def a_number_is_equal_however_it_is_spelt(s: Session) -> None:
+    """`1` and `1.0` are one number."""
+    space = s.open()
+    for key, value in (("whole", 1), ("fraction", 2.0)):
+        space.claim(key, value)
+    s.judge()
+    space.delete_if_equal("whole", 1.0)
+    space.delete_if_equal("fraction", 2)
+    space.observe("whole", "fraction")
+
+
+@case("DEL-7")
+def text_is_compared_sign_by_sign(s: Session) -> None:
+    """Text that a person takes for the same, or a database, is not equal."""
+    space = s.open()
+    for text in _ALIKE:
+        space.claim(f"of {text!r}", text)
+    s.tick()
+    s.judge()
+    for text in _ALIKE:
+        for expected in _ALIKE:
+            if expected != text:
+                space.delete_if_equal(f"of {text!r}", expected)
+        space.observe(f"of {text!r}")
 
 
 @case("DEL-7")
@@ -154,6 +187,7 @@ def the_condition_decides(s: Session) -> None:
     space = s.open()
     for key, value in (("a", 1), ("b", 5), ("c", [1, {"x": None}]), ("d", None)):
         space.claim(key, value)
+    s.tick()
     s.judge()
     for key in "abcd":
         space.delete_if(key, {"above": 4})
@@ -281,6 +315,11 @@ def an_opening_that_rejects_counts_live_rows_alone(s: Session) -> None:
     space.register("newer", 1)
     space.claim("one too many", 1)
     space.observe("live", "gone", "gone too", "new", "newer", "one too many")
+    again = s.open(namespace="again", max_entries=2, overflow_policy="reject-new")
+    again.claim("live", 1)
+    s.plant(again, "gone")
+    again.claim("gone", 2)
+    again.observe("live", "gone")
 
 
 @case("EVICT-9", "update")

@@ -176,3 +176,24 @@ def claimed_values_come_back_equal(s: Session) -> None:
     for number, value in enumerate(VALUES):
         space.claim(f"k{number:02}", value)
         there.lookup(f"k{number:02}")
+
+
+@case("READ-4", "entries", "register", many=True)
+def entries_list_every_row_of_a_large_namespace(s: Session) -> None:
+    """A listing is complete, also where it is longer than several pages."""
+    space = s.open(max_entries=2_000)
+    s.fill(space, 950)
+    s.judge()
+    space.entries()
+
+
+@case("READ-4", "entries")
+def entries_list_large_values(s: Session) -> None:
+    """A listing is complete, also where its values have more than a megabyte together."""
+    space = s.open()
+    text = "x" * (min(s.capabilities.limits.max_value_bytes, 65_536) - 2)
+    for number in range(20):
+        space.claim(f"k{number:02}", text)
+        s.tick()
+    s.judge()
+    space.entries()

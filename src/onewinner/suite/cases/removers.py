@@ -10,6 +10,8 @@ from onewinner.suite.session import LONG_MS
 if TYPE_CHECKING:
     from onewinner.suite.session import Session
 
+_MANY = 300
+
 
 @case("DEL-1")
 def delete_tells_whether_it_removed(s: Session) -> None:
@@ -112,3 +114,42 @@ def sweep_spares_rows_until_they_expire(s: Session) -> None:
     s.advance(s.unit_ms)
     s.sweep()
     space.lookup("k")
+
+
+@case("DEL-5", "register")
+def clear_empties_a_large_namespace(s: Session) -> None:
+    """`clear` removes every row, also where there are more than fit into one batch."""
+    space = s.open(max_entries=2 * _MANY)
+    s.fill(space, _MANY)
+    s.judge()
+    space.clear()
+    space.observe("fill000000", f"fill{_MANY - 1:06}")
+
+
+@case("DEL-6")
+def sweep_reaches_what_this_handle_never_opened(s: Session) -> None:
+    """`sweepExpired` is for the rows of all plugins, also those that other connections wrote."""
+    there = s.connect()
+    one, two = s.open("p1", "n", backend=there), s.open("p2", "m", backend=there)
+    one.claim("live", 1)
+    two.claim("long", 1, ttl_ms=LONG_MS)
+    one.claim("a", 1, ttl_ms=s.short_ms)
+    two.claim("b", 1, ttl_ms=s.short_ms)
+    s.lapse(s.short_ms)
+    s.judge()
+    s.sweep()
+    one.observe("live", "a")
+    two.observe("long", "b")
+
+
+@case("DEL-6", time="virtual")
+def sweep_takes_all_that_has_expired(s: Session) -> None:
+    """One sweep removes and counts every expired row, also where they are more than one batch."""
+    for plugin in ("p1", "p2"):
+        space = s.open(plugin, "n", max_entries=2 * _MANY)
+        for number in range(_MANY // 2):
+            space.claim(f"k{number:03}", number, ttl_ms=s.short_ms)
+    s.lapse(s.short_ms)
+    s.judge()
+    s.sweep()
+    s.sweep()
