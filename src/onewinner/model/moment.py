@@ -77,16 +77,31 @@ def _dated(row: Row, space: Space) -> Iterator[Row]:
 
 
 def _strictly_dated(at: Moment, row: Row) -> Iterator[Row]:
-    """Yield the row with a time later than those of all rows of the namespace (READ-11).
+    """Yield the row with a time later than those of all other rows of the namespace (READ-11).
 
-    Whether rows that expired or were removed count, is left to the store.
+    Whether rows that are gone count, is left to the store: those that expired or were removed, and
+    also those that this very write replaces or drives out, for a store may make room first.
     """
     space = at.space
-    live = max((other.created_at for other in space.live(at.now)), default=at.now - 1)
-    stored = max((other.created_at for other in space.rows), default=live)
-    ever = live if space.newest_ms is None else space.newest_ms
-    for created_at in dict.fromkeys(max(at.now, newest + 1) for newest in (live, stored, ever)):
+    staying = max((other.created_at for other in _staying(at)), default=at.now - 1)
+    gone = {other.created_at for other in space.rows if other.created_at > staying}
+    if space.newest_ms is not None:
+        gone.add(space.newest_ms)
+    for created_at in dict.fromkeys(max(at.now, t + 1) for t in (staying, *sorted(gone))):
         yield dataclasses.replace(row, created_at=created_at)
+
+
+def _staying(at: Moment) -> tuple[Row, ...]:
+    """Answer the live rows of the namespace that a write of this key certainly leaves there."""
+    space, limits = at.space, at.rules.limits
+    others = tuple(other for other in space.live(at.now) if other.key != at.key)
+    if at.held is not None:
+        return others
+    excess = max(len(others) + 1 - space.max_entries, 0) if at.rules.evicts else 0
+    cap = limits.plugin_row_cap
+    if cap is not None and limits.cap_policy == "evict-oldest":
+        excess += at.state.plugin_rows(space.plugin, at.now) - excess >= cap
+    return others[excess:]
 
 
 def _insert(at: Moment, row: Row, answer: Answer) -> Iterator[Outcome]:

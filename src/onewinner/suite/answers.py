@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onewinner.contract import ABSENT, Absent, Compared, Entry, Observation, StoreError
 from onewinner.contract.values import canonical, is_json
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from onewinner.model import Answer
 
+_SLACK_MS: Final = 2
 _ERROR_NAMES = {
     "register": {"register"},
     "register_if_absent": {"register", "register_if_absent", "registerIfAbsent"},
@@ -164,11 +165,14 @@ def agrees(answer: Answer, observed: Observed) -> bool:
             return type(answer) is type(observed) and answer == observed
 
 
-def agrees_in_real_time(answer: Answer, observed: Observed, unit_ms: int) -> bool:
+def agrees_in_real_time(
+    answer: Answer, observed: Observed, unit_ms: int, ahead_ms: int = 0
+) -> bool:
     """Tell the same where the store keeps its own time.
 
     The model's times are then logical, so a listing is compared by its keys and values, by its
-    own order, and by the length of each life, which may be rounded by less than a unit.
+    own order, and by the length of each life, which may be rounded by less than a unit. Where ages
+    are strict, rows may have been said to be written up to `ahead_ms` after they were.
     """
     if not (isinstance(answer, Listing) and isinstance(observed, Listing)):
         return agrees(answer, observed)
@@ -179,7 +183,7 @@ def agrees_in_real_time(answer: Answer, observed: Observed, unit_ms: int) -> boo
     wanted = {row.key: row for row in answer.rows}
     seen = {row.key: row for row in observed.rows}
     return wanted.keys() == seen.keys() and all(
-        _same_life(wanted[key], seen[key], unit_ms) for key in wanted
+        _same_life(wanted[key], seen[key], unit_ms, ahead_ms) for key in wanted
     )
 
 
@@ -189,13 +193,23 @@ def strictly_aged(observed: Observed) -> bool:
     return all(one.created_at < other.created_at for one, other in pairwise(rows))
 
 
-def _same_life(wanted: Row, seen: Row, unit_ms: int) -> bool:
-    if wanted.value != seen.value or (wanted.expires_at is None) != (seen.expires_at is None):
+def _same_life(wanted: Row, seen: Row, unit_ms: int, ahead_ms: int) -> bool:
+    if wanted.value != seen.value:
         return False
-    if wanted.expires_at is None or seen.expires_at is None:
-        return True
-    life = seen.expires_at - seen.created_at
-    return abs(life - (wanted.expires_at - wanted.created_at)) < max(unit_ms, 2)
+    ttl_ms = None if wanted.expires_at is None else wanted.expires_at - wanted.created_at
+    return lives(seen, ttl_ms, unit_ms, ahead_ms)
+
+
+def lives(row: Row | Entry, ttl_ms: int | None, unit_ms: int, ahead_ms: int = 0) -> bool:
+    """Tell whether a row that is listed lives for a TTL, give or take less than a unit.
+
+    Strict ages may say that it was written up to `ahead_ms` after it was (READ-11); its expiry
+    does not go with them.
+    """
+    if ttl_ms is None or row.expires_at is None:
+        return ttl_ms == row.expires_at
+    slack_ms = max(unit_ms, _SLACK_MS)
+    return -ahead_ms - slack_ms < row.expires_at - row.created_at - ttl_ms < slack_ms
 
 
 def names_its_operation(f: str, observed: Raised) -> bool:

@@ -338,7 +338,7 @@ class Session:
             return agrees(answer, seen)
         # Where ages are strict, a row may be said to be younger by as many ms as there were writes.
         ahead_ms = self.calls if self.capabilities.strict_ages else 0
-        return agrees_in_real_time(answer, seen, self.unit_ms + ahead_ms)
+        return agrees_in_real_time(answer, seen, self.unit_ms, ahead_ms)
 
     def _times_kept(self, call: Call, seen: Observed) -> bool:
         """In real time the first listing of a row fixes its times; they must not change later."""
