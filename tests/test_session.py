@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -457,3 +458,14 @@ class TestOneWriter:
         session.close()
         written = [step.code for step in session.steps if step.code.startswith("s1.")]
         assert written == [f"s1.{made}('a', 1)", f"s1.{made}('b', 1)"]
+
+
+def test_listings_may_sort_keys_by_either_order() -> None:
+    """Keys of one age go by code points or by code units of UTF-16; no other order is right."""
+    rows = tuple(Row(key, "1", 5, None) for key in ("a", "\uffff", "\U0001f600"))
+    others = (rows[0], rows[2], rows[1])
+    for judged in (agrees, partial(agrees_in_real_time, unit_ms=1)):
+        assert judged(Listing(rows), Listing(rows))
+        assert judged(Listing(rows), Listing(others))
+        assert not judged(Listing(rows), Listing((rows[1], rows[0], rows[2])))
+        assert not judged(Listing(rows), Listing((rows[2], rows[0], rows[1])))

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onewinner.contract.values import canonical, has_unkeepable_text
+from onewinner.contract.values import canonical, has_unkeepable_text, utf16
 from onewinner.model.state import WHITE_SPACE, Refused, Row
 
 if TYPE_CHECKING:
@@ -107,15 +107,31 @@ def _staying(at: Moment) -> tuple[Row, ...]:
 def _insert(at: Moment, row: Row, answer: Answer) -> Iterator[Outcome]:
     space, held = at.space, at.space.find(at.key)
     others = space.rows if held is None else tuple(r for r in space.rows if r is not held)
-    if at.rules.evicts and len(others) >= space.max_entries:
-        live = [other for other in others if other.live(at.now)]
-        full = len(live) >= space.max_entries
-        if full and (rule := _rejected_by(at)) is not None:
-            yield Refused("LIMIT_EXCEEDED", rule), at.state
-            return
-        oldest = live[: max(len(live) + 1 - space.max_entries, 0)]
-        others = tuple(other for other in others if other not in oldest)
-    after = with_space(at.state, _aged(at, space.adding(others, row), row))
+    if not at.rules.evicts or len(others) < space.max_entries:
+        yield from _put(at, others, row, answer)
+        return
+    live = [other for other in others if other.live(at.now)]
+    full = len(live) >= space.max_entries
+    if full and (rule := _rejected_by(at)) is not None:
+        yield Refused("LIMIT_EXCEEDED", rule), at.state
+        return
+    for oldest in _oldest(live, max(len(live) + 1 - space.max_entries, 0)):
+        left = tuple(other for other in others if other not in oldest)
+        yield from _put(at, left, row, answer)
+
+
+def _oldest(live: list[Row], count: int) -> Iterator[list[Row]]:
+    """Yield the first rows, which are in order, and those of the other order of keys (EVICT-3)."""
+    yield (first := live[:count])
+    if first and not all(row.key.isascii() for row in live):
+        other = sorted(live, key=lambda row: (row.age[0], utf16(row.key)))[:count]
+        if set(other) != set(first):
+            yield other
+
+
+def _put(at: Moment, others: tuple[Row, ...], row: Row, answer: Answer) -> Iterator[Outcome]:
+    """Write the row beside the others, and hold the plugin against its cap."""
+    after = with_space(at.state, _aged(at, at.space.adding(others, row), row))
     cap = at.rules.limits.plugin_row_cap
     if cap is None or after.plugin_rows(at.space.plugin, at.now) <= cap:
         yield answer, after

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onewinner.contract import ABSENT, Absent, Compared, Entry, Observation, StoreError
-from onewinner.contract.values import canonical, is_json
+from onewinner.contract.values import canonical, is_json, utf16
 from onewinner.model import Count, Listing, Many, Refused, Row, Size, Status, Value
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def agrees(answer: Answer, observed: Observed) -> bool:
             return answer is observed
         case (Refused() | Count() | Size(), _) | (_, Raised() | Broken()):
             return False
+        case Listing(rows), Listing(listed):
+            return rows == listed or _by_utf16(rows) == listed
         case _:
             return type(answer) is type(observed) and answer == observed
 
@@ -176,15 +178,19 @@ def agrees_in_real_time(
     """
     if not (isinstance(answer, Listing) and isinstance(observed, Listing)):
         return agrees(answer, observed)
-    if [(r.created_at, r.key) for r in observed.rows] != sorted(
-        (r.created_at, r.key) for r in observed.rows
-    ):
+    by_age = tuple(sorted(observed.rows, key=lambda row: (row.created_at, row.key)))
+    if observed.rows not in (by_age, _by_utf16(by_age)):
         return False
     wanted = {row.key: row for row in answer.rows}
     seen = {row.key: row for row in observed.rows}
     return wanted.keys() == seen.keys() and all(
         _same_life(wanted[key], seen[key], unit_ms, ahead_ms) for key in wanted
     )
+
+
+def _by_utf16(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Answer rows in the other order that their keys may have, by code units of UTF-16."""
+    return tuple(sorted(rows, key=lambda row: (row.created_at, utf16(row.key))))
 
 
 def strictly_aged(observed: Observed) -> bool:
