@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from itertools import pairwise
@@ -148,8 +149,11 @@ def beside_others(answer: Answer, *, alone: bool) -> Answer:
     return Count(answer.low if alone else 0, sys.maxsize)
 
 
-def agrees(answer: Answer, observed: Observed) -> bool:
-    """Tell whether what was seen is what the model answers (exact time)."""
+def agrees(answer: Answer, observed: Observed, unit_ms: int = 1) -> bool:
+    """Tell whether what was seen is what the model answers.
+
+    Times are exact, but that an expiry may be rounded by less than a unit (TTL-1).
+    """
     match answer, observed:
         case Refused(code, _), Raised(seen, _, _):
             return code == seen
@@ -162,7 +166,7 @@ def agrees(answer: Answer, observed: Observed) -> bool:
         case (Refused() | Count() | Size(), _) | (_, Raised() | Broken()):
             return False
         case Listing(rows), Listing(listed):
-            return rows == listed or _by_utf16(rows) == listed
+            return any(_same(each, listed, unit_ms) for each in (rows, _by_utf16(rows)))
         case _:
             return type(answer) is type(observed) and answer == observed
 
@@ -185,6 +189,17 @@ def agrees_in_real_time(
     seen = {row.key: row for row in observed.rows}
     return wanted.keys() == seen.keys() and all(
         _same_life(wanted[key], seen[key], unit_ms, ahead_ms) for key in wanted
+    )
+
+
+def _same(wanted: tuple[Row, ...], seen: tuple[Row, ...], unit_ms: int) -> bool:
+    if wanted == seen or unit_ms == 1 or len(wanted) != len(seen):
+        return wanted == seen
+    return all(
+        one == dataclasses.replace(other, expires_at=one.expires_at)
+        and (one.expires_at is None) == (other.expires_at is None)
+        and abs((one.expires_at or 0) - (other.expires_at or 0)) < unit_ms
+        for one, other in zip(wanted, seen, strict=True)
     )
 
 

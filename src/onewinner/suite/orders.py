@@ -111,7 +111,7 @@ class Judge:
         if self._rules.strict_ages and not strictly_aged(seen):
             return False
         if self._exact:
-            return agrees(answer, seen)
+            return agrees(answer, seen, self._unit_ms)
         # Where ages are strict, a row may be said to be younger by as many ms as there were writes.
         ahead_ms = self._writes if self._rules.strict_ages else 0
         return agrees_in_real_time(answer, seen, self._unit_ms, ahead_ms)

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from onewinner.clock import ManualClock, SystemClock, monotonic_ns, sleep
+from onewinner.clock import ManualClock, SystemClock, monotonic_ns, sleep, virtual_start_ms
 from onewinner.contract.clauses import CLAUSES
 from onewinner.contract.newer import WRITES
 from onewinner.model import (
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from onewinner.contract import Backend, Capabilities
     from onewinner.model import Answer
 
-START_MS: Final = 1_700_000_000_000
 LONG_MS: Final = 3_600_000
 _TICK_S: Final = 0.002
 _REAL_SHORT_MS: Final = 40
@@ -76,7 +75,8 @@ class Session:
     calls: int = 0
     current: str = ""
     state: State = field(default_factory=State)
-    now: int = START_MS
+    now: int = field(init=False)
+    start_ms: int = field(init=False)
     was_at_cap: bool = False
     last: Recollection = field(default_factory=Recollection)
     on_step: Callable[[State, Call, Observed], None] | None = None
@@ -90,8 +90,9 @@ class Session:
 
     def __post_init__(self) -> None:
         self._rules = Rules.of(self.capabilities)
-        self._clock = ManualClock(START_MS) if self.capabilities.virtual_clock else None
-        self.state = State(last_ms=START_MS)
+        self.now = self.start_ms = virtual_start_ms(self.capabilities.ttl_unit_ms)
+        self._clock = ManualClock(self.now) if self.capabilities.virtual_clock else None
+        self.state = State(last_ms=self.now)
         self._connect()
 
     @property
@@ -335,7 +336,7 @@ class Session:
         if self.capabilities.strict_ages and not strictly_aged(seen):
             return False
         if self.virtual:
-            return agrees(answer, seen)
+            return agrees(answer, seen, self.unit_ms)
         # Where ages are strict, a row may be said to be younger by as many ms as there were writes.
         ahead_ms = self.calls if self.capabilities.strict_ages else 0
         return agrees_in_real_time(answer, seen, self.unit_ms, ahead_ms)
