@@ -500,3 +500,12 @@ def test_an_expiry_is_off_by_less_than_a_unit() -> None:
         assert agrees(wanted, seen) is (expires_at == 7_500)
     assert not agrees(wanted, Listing((Row("a", "1", 5_001, 7_500),)), 1_000)
     assert not agrees(wanted, Listing((Row("a", "1", 5_000, None),)), 1_000)
+
+
+def test_a_row_that_went_before_the_sweep_is_not_missed(tmp_path: Path) -> None:
+    """Where calls take longer than a row lives, the next of them may remove it (DEL-6)."""
+    target = Target("python:clock_stores:SlowBackend")
+    declared = dataclasses.replace(WHOLE, virtual_clock=False)
+    name = "sweep_removes_expired_rows_of_all_plugins"
+    (result,) = run_case(CASES[name], target, declared, str(tmp_path))
+    assert (result.status, result.reason) == (Status.PASS, "")

@@ -38,6 +38,7 @@ from onewinner.suite.answers import (
 )
 from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.handle import Handle
+from onewinner.suite.lifetimes import Lifetimes
 from onewinner.suite.recollection import Recollection
 from onewinner.suite.script import Step, tolerant
 
@@ -83,6 +84,7 @@ class Session:
     _backends: list[Backend] = field(default_factory=list)
     _rules: Rules = field(init=False)
     _clock: ManualClock | None = field(init=False)
+    _lifetimes: Lifetimes = field(init=False)
     _others: list[State] = field(default_factory=list)
     _narrowed: bool = False
     _times: dict[tuple[str, str, str, int], tuple[int, int | None]] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._rules = Rules.of(self.capabilities)
+        self._lifetimes = Lifetimes(self.unit_ms)
         self.now = self.start_ms = virtual_start_ms(self.capabilities.ttl_unit_ms)
         self._clock = ManualClock(self.now) if self.capabilities.virtual_clock else None
         self.state = State(last_ms=self.now)
@@ -257,10 +260,12 @@ class Session:
             self.now += 1  # in real time every write is younger than the one before
         self.calls += 1
         self.current = f"{on}.{describe_call(call)}"
+        begun_ns = monotonic_ns()
         seen, raw = observe(call.f, make)
         self.current = ""
         call = replace(call, noted=noted(raw))
         self.judge_seen(call, seen, on=on, assign=assign)
+        self._lifetimes.called(call, self.state, begun_ns)
         return seen, raw
 
     def judge_seen(self, call: Call, seen: Observed, *, on: str, assign: str = "") -> None:
@@ -337,6 +342,7 @@ class Session:
             return False
         if self.virtual:
             return agrees(answer, seen, self.unit_ms)
+        answer = self._lifetimes.counted(answer)
         # Where ages are strict, a row may be said to be younger by as many ms as there were writes.
         ahead_ms = self.calls if self.capabilities.strict_ages else 0
         return agrees_in_real_time(answer, seen, self.unit_ms, ahead_ms)
