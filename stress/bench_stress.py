@@ -30,12 +30,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onewinner import generator
 from onewinner.adapters.targets import Target
-from onewinner.clock import SharedClock, SystemClock, monotonic_ns
+from onewinner.clock import SharedClock, SystemClock, monotonic_ns, virtual_start_ms
 from onewinner.generator.vacancies import MANY_AT, MANY_EVERY
 from onewinner.runner import Block, WorkerPool, in_children
 from onewinner.suite.heat import Heat
 from onewinner.suite.processors import processors
-from onewinner.suite.races import RACES, VIRTUAL_START_MS
+from onewinner.suite.races import RACES
 from onewinner.suite.rulings import RULINGS, sound_rounds
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def stand(name: str, processes: int) -> Iterator[Stand]:
         (home / "probe").mkdir()
         (home / "run").mkdir()
         capabilities = target.connect(str(home / "probe"), SystemClock()).capabilities
-        clock = SharedClock(home / "clock", start_ms=VIRTUAL_START_MS)
+        clock = SharedClock(home / "clock", start_ms=virtual_start_ms(1))
         with WorkerPool(
             target,
             processes=processes,

@@ -151,3 +151,15 @@ class FewBackend(RealBackend):
             plugin_row_cap=None,
             damage=False,
         )
+
+
+class SlowStore(SqliteStore):
+    """Right, and slow: between two claims a short life is over."""
+
+    def register_if_absent(self, key: str, value: Any, *, ttl_ms: int | None = None) -> bool:
+        time.sleep(0.05)
+        return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+
+
+class SlowBackend(RealBackend):
+    store = SlowStore

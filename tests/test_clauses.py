@@ -130,6 +130,7 @@ class TestCapabilities:
             ({"scope": "cluster"}, "cluster"),
             ({"eviction": "lru"}, "lru"),
             ({"ttl_unit_ms": 0}, "ttl_unit_ms=0"),
+            ({"ttl_unit_ms": 7, "virtual_clock": True}, "ttl_unit_ms=7"),
         ],
     )
     def test_a_declaration_that_means_nothing_is_refused(

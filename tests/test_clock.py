@@ -17,6 +17,7 @@ from onewinner.clock import (
     SystemClock,
     cpu_ns,
     monotonic_ns,
+    virtual_start_ms,
     wall_ns,
 )
 
@@ -112,3 +113,10 @@ class TestSharedClock:
         """A worker that is given a wrong path fails at once instead of telling its own time."""
         with pytest.raises(FileNotFoundError):
             SharedClock(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("unit_ms", [None, 1, 10, 1_000, 60_000, 3_600_000])
+def test_virtual_time_begins_at_a_whole_unit(unit_ms: int | None) -> None:
+    """A store that rounds to whole units of the clock rounds nothing away there."""
+    assert virtual_start_ms(unit_ms) % (unit_ms or 1) == 0
+    assert 0 <= 1_700_000_000_000 - virtual_start_ms(unit_ms) < (unit_ms or 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -80,6 +81,22 @@ class TestRightStore:
         assert {result.clause for result in results} == set(FAULTS[fault].clauses)
         counted: Any = results[0].evidence
         assert {name for name, least in floors.items() if counted[name] < least} == set()
+
+    def test_rows_that_go_with_the_last_handle_are_not_missed(self, tmp_path: Path) -> None:
+        """Where rows need not outlast the last handle, somebody holds one while it is judged."""
+        target = Target("python:volatile_stores:VolatileBackend")
+        declared = dataclasses.replace(WHOLE, durable=False)
+        results = run_fault("forks", target, declared, run_dir=tmp_path, budget_s=1, seed=1)
+        assert [(each.clause, each.reason) for each in results] == [("DUR-8", "")]
+
+    def test_strict_ages_run_ahead_of_the_clock(self, tmp_path: Path) -> None:
+        """Of many claims in a millisecond each is said to be later, and none lives any longer."""
+        target = Target("python:onewinner.stores.newer_sqlite:connect_strict")
+        declared = dataclasses.replace(WHOLE, strict_ages=True)
+        results = run_fault(
+            "kills-in-storms", target, declared, run_dir=tmp_path, budget_s=1, seed=1
+        )
+        assert [result.reason for result in results if result.status is not Status.PASS] == []
 
 
 class TestMutants:

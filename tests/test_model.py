@@ -96,6 +96,19 @@ def test_oldest_is_evicted_by_age_then_key():
     assert world.keys() == ["a", "z"]
 
 
+def test_keys_above_the_basic_plane_go_in_either_order():
+    """By code points U+FFFF sorts first, by code units of UTF-16 the smile does."""
+    world = World(max_entries=2)
+    for key in ("\uffff", "\U0001f600"):
+        world.call("register", key)
+    call = Call(f="register", plugin="p", namespace="n", key="c", value=1)
+    left = [
+        [row.key for row in after.spaces[0].rows]
+        for _, after in outcomes(RULES, world.state, call, world.now)
+    ]
+    assert left == [["c", "\U0001f600"], ["c", "\uffff"]]
+
+
 def test_fresh_row_survives_a_clock_that_went_back():
     """The row just written stays though its stamp makes it the oldest."""
     world = World(max_entries=1)

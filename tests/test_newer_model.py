@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from onewinner import ABSENT
+from onewinner.contract import NEWER
 from onewinner.model import (
     Call,
     Many,
@@ -200,6 +201,34 @@ class TestModel:
         )
         born = [after.spaces[0].rows[-1].created_at for _, after in found]
         assert born == [T0 + 1, T0 + 2]
+
+    def test_strict_ages_may_make_room_first(self) -> None:
+        """What a write itself replaces or drives out is gone, and may count or not."""
+        for full, key in ((1, "b"), (9, "a")):
+            walk = Walk(Rules(strict_ages=True), max_entries=full)
+            walk("register", None, key="a", value=1)
+            call = Call(f="register", plugin="p", namespace="n", key=key, value=2)
+            found = outcomes(walk.rules, walk.state, call, T0)
+            born = [after.spaces[0].rows[-1].created_at for _, after in found]
+            assert born == [T0, T0 + 1]
+
+    def test_strict_ages_are_later_than_those_that_stay(self) -> None:
+        """With room for two, the one that stays counts, though the other is driven out."""
+        walk = Walk(Rules(strict_ages=True), max_entries=2)
+        for key in "ab":
+            walk("register", None, key=key, value=1)
+        call = Call(f="register", plugin="p", namespace="n", key="c", value=1)
+        found = outcomes(walk.rules, walk.state, call, T0)
+        assert [after.spaces[0].rows[-1].created_at for _, after in found] == [T0 + 2]
+
+    def test_strict_ages_may_not_count_what_the_cap_drives_out(self) -> None:
+        """At the cap of the plugin its oldest row goes, which may be the only one here."""
+        limits = dataclasses.replace(NEWER, plugin_row_cap=1)
+        walk = Walk(Rules(limits=limits, strict_ages=True))
+        walk("register", None, key="a", value=1)
+        call = Call(f="register", plugin="p", namespace="n", key="b", value=1)
+        found = outcomes(walk.rules, walk.state, call, T0)
+        assert [after.spaces[0].rows[-1].created_at for _, after in found] == [T0, T0 + 1]
 
     def test_calls_are_written_as_python(self) -> None:
         """A program can be pasted: functions are objects of the package."""

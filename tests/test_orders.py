@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from onewinner.contract import ABSENT, Capabilities
+from onewinner.contract import ABSENT, Capabilities, Entry
 from onewinner.history import Fail, Info, Ok, Operation
 from onewinner.schedule.play import Segment
 from onewinner.schedule.scenarios import scenarios
@@ -100,3 +100,25 @@ def test_nothing_is_said_after_a_preparation_that_failed() -> None:
         *claims(True, True, "v1").operations,
     )
     assert bad_of(schedule, Judge(CAPABILITIES)) is None
+
+
+def test_strict_ages_may_run_ahead_of_a_store_s_own_clock() -> None:
+    """Rows of one millisecond are said to be later each, and expire when they would have anyway."""
+    ttl_ms = 1_000
+
+    def listed(*lives: int) -> bool:
+        written = [
+            operation(0, "register_if_absent", True, at, at + 1, "prepare") for at in range(3)
+        ]
+        for key, each in zip("abc", written, strict=True):
+            each.value.update(key=key, ttl_ms=ttl_ms)
+        rows = tuple(
+            Entry(key, "v0", 5 + at, 5 + at + life)
+            for at, (key, life) in enumerate(zip("abc", lives, strict=True))
+        )
+        schedule = ran(*written, operation(0, "entries", rows, 20, 30, "inspect"))
+        return Judge(Capabilities(strict_ages=True)).explains(schedule)
+
+    assert listed(ttl_ms, ttl_ms - 1, ttl_ms - 2)
+    assert not listed(ttl_ms, ttl_ms - 1, ttl_ms - 100)
+    assert not listed(ttl_ms, ttl_ms, ttl_ms + 100)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -28,6 +30,9 @@ from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.script import program
 from onewinner.suite.session import new_session
 from onewinner.suite.tree import Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WHOLE = Capabilities(virtual_clock=True)
 
@@ -457,3 +462,50 @@ class TestOneWriter:
         session.close()
         written = [step.code for step in session.steps if step.code.startswith("s1.")]
         assert written == [f"s1.{made}('a', 1)", f"s1.{made}('b', 1)"]
+
+
+def test_listings_may_sort_keys_by_either_order() -> None:
+    """Keys of one age go by code points or by code units of UTF-16; no other order is right."""
+    rows = tuple(Row(key, "1", 5, None) for key in ("a", "\uffff", "\U0001f600"))
+    others = (rows[0], rows[2], rows[1])
+    for judged in (agrees, partial(agrees_in_real_time, unit_ms=1)):
+        assert judged(Listing(rows), Listing(rows))
+        assert judged(Listing(rows), Listing(others))
+        assert not judged(Listing(rows), Listing((rows[1], rows[0], rows[2])))
+        assert not judged(Listing(rows), Listing((rows[2], rows[0], rows[1])))
+
+
+@pytest.mark.parametrize("rounds", ["Up", "Minutes", "Down"])
+def test_a_store_that_rounds_to_its_unit_passes(rounds: str, tmp_path: Path) -> None:
+    """Virtual time begins at a whole unit, and an end may be off by less than one (TTL-1)."""
+    target = Target(f"python:coarse_stores:{rounds}Backend")
+    backend = target.connect(str(tmp_path), ManualClock())
+    wrong = [
+        (name, result.clause, result.violation and result.violation.summary)
+        for name, each in CASES.items()
+        if each.clause.startswith(("TTL", "CLAIM", "READ")) and not each.many
+        if each.missing(backend.capabilities) is None
+        for result in run_case(each, target, backend.capabilities, str(tmp_path))
+        if result.status is not Status.PASS
+    ]
+    assert wrong == []
+
+
+def test_an_expiry_is_off_by_less_than_a_unit() -> None:
+    """What is a whole unit off is wrong, and so is the time of writing where it is off at all."""
+    wanted = Listing((Row("a", "1", 5_000, 7_500),))
+    for expires_at, right in ((7_500, True), (8_000, True), (8_499, True), (8_500, False)):
+        seen = Listing((Row("a", "1", 5_000, expires_at),))
+        assert agrees(wanted, seen, 1_000) is right
+        assert agrees(wanted, seen) is (expires_at == 7_500)
+    assert not agrees(wanted, Listing((Row("a", "1", 5_001, 7_500),)), 1_000)
+    assert not agrees(wanted, Listing((Row("a", "1", 5_000, None),)), 1_000)
+
+
+def test_a_row_that_went_before_the_sweep_is_not_missed(tmp_path: Path) -> None:
+    """Where calls take longer than a row lives, the next of them may remove it (DEL-6)."""
+    target = Target("python:clock_stores:SlowBackend")
+    declared = dataclasses.replace(WHOLE, virtual_clock=False)
+    name = "sweep_removes_expired_rows_of_all_plugins"
+    (result,) = run_case(CASES[name], target, declared, str(tmp_path))
+    assert (result.status, result.reason) == (Status.PASS, "")

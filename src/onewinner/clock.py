@@ -33,6 +33,7 @@ if FAKETIME_FILE in os.environ:
     # monotonic clock, for one of the wall clock: it fails, in the store too, which would be blamed.
     time.sleep = _sleep
 
+_VIRTUAL_START_MS: Final = 1_700_000_000_000
 _CELL = struct.Struct("@q")
 
 monotonic_ns = time.monotonic_ns
@@ -74,6 +75,15 @@ class ManualClock:
         with self._lock:
             self._now_ms += by_ms
             return self._now_ms
+
+
+def virtual_start_ms(unit_ms: int | None) -> int:
+    """Answer where virtual time begins for a store whose TTLs have this resolution.
+
+    At a multiple of it: a store that rounds then rounds nothing away, as long as TTLs and steps are
+    multiples too.
+    """
+    return _VIRTUAL_START_MS - _VIRTUAL_START_MS % (unit_ms or 1)
 
 
 class SharedClock:

@@ -10,6 +10,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Final, Literal
 
+_HOUR_MS: Final = 3_600_000
+
 OPERATIONS: Final = frozenset(
     {
         "register",
@@ -79,7 +81,8 @@ class Capabilities:
             nowhere else; the kit then tests every TTL exactly and without waiting.
         operations: the operations the store has, by their contract names (`OPERATIONS` and
             `OPTIONAL_OPERATIONS`).
-        ttl_unit_ms: the resolution of a TTL in milliseconds; None where there is no TTL.
+        ttl_unit_ms: the resolution of a TTL in milliseconds; None where there is no TTL. With
+            `virtual_clock` an hour must be a multiple of it.
         eviction: `oldest` where `max_entries` is enforced by evicting the oldest row; None where
             the store ignores `max_entries`.
         plugin_row_cap: live rows a plugin may hold over all its namespaces; None for no cap.
@@ -124,6 +127,11 @@ class Capabilities:
             raise ValueError(f"Capabilities(eviction={self.eviction!r}): use 'oldest' or None")
         if self.ttl_unit_ms is not None and self.ttl_unit_ms < 1:
             raise ValueError(f"Capabilities(ttl_unit_ms={self.ttl_unit_ms!r}): use 1, 1000 or None")
+        if self.virtual_clock and _HOUR_MS % (self.ttl_unit_ms or 1):
+            raise ValueError(
+                f"Capabilities(ttl_unit_ms={self.ttl_unit_ms!r}) does not divide an hour, so with "
+                f"virtual_clock=True no TTL can be tested to the millisecond; leave that out"
+            )
         object.__setattr__(self, "operations", frozenset(self.operations))
 
     @property

@@ -41,7 +41,8 @@ NEWER: Final[tuple[Clause, ...]] = (
         "back.",
         ("strict-ages", "entries"),
         "It is `now`, or where a row is there that is not older the millisecond after the newest. "
-        "Rows that are gone may count or not. The row lives until `now + ttlMs` all the same.",
+        "Rows that are gone may count or not, and so may those that the write itself replaces or "
+        "drives out. The row lives until `now + ttlMs` all the same.",
     ),
     Clause(
         "READ-12",

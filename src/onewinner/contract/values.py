@@ -82,3 +82,12 @@ def levels_deep(value: Any) -> int:
 def has_unkeepable_text(text: str) -> bool:
     """Tell whether a store may refuse this text: it holds a NUL or a lone surrogate (INPUT-10)."""
     return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def utf16(text: str) -> bytes:
+    """Answer what a text is sorted by where code units of UTF-16 are compared.
+
+    That is the order of code points but above U+FFFF, whose surrogates come before U+E000. Keys may
+    be in either order ("Ties in age").
+    """
+    return text.encode("utf-16-be", "surrogatepass")

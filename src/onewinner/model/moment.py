@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onewinner.contract.values import canonical, has_unkeepable_text
+from onewinner.contract.values import canonical, has_unkeepable_text, utf16
 from onewinner.model.state import WHITE_SPACE, Refused, Row
 
 if TYPE_CHECKING:
@@ -77,30 +77,61 @@ def _dated(row: Row, space: Space) -> Iterator[Row]:
 
 
 def _strictly_dated(at: Moment, row: Row) -> Iterator[Row]:
-    """Yield the row with a time later than those of all rows of the namespace (READ-11).
+    """Yield the row with a time later than those of all other rows of the namespace (READ-11).
 
-    Whether rows that expired or were removed count, is left to the store.
+    Whether rows that are gone count, is left to the store: those that expired or were removed, and
+    also those that this very write replaces or drives out, for a store may make room first.
     """
     space = at.space
-    live = max((other.created_at for other in space.live(at.now)), default=at.now - 1)
-    stored = max((other.created_at for other in space.rows), default=live)
-    ever = live if space.newest_ms is None else space.newest_ms
-    for created_at in dict.fromkeys(max(at.now, newest + 1) for newest in (live, stored, ever)):
+    staying = max((other.created_at for other in _staying(at)), default=at.now - 1)
+    gone = {other.created_at for other in space.rows if other.created_at > staying}
+    if space.newest_ms is not None:
+        gone.add(space.newest_ms)
+    for created_at in dict.fromkeys(max(at.now, t + 1) for t in (staying, *sorted(gone))):
         yield dataclasses.replace(row, created_at=created_at)
+
+
+def _staying(at: Moment) -> tuple[Row, ...]:
+    """Answer the live rows of the namespace that a write of this key certainly leaves there."""
+    space, limits = at.space, at.rules.limits
+    others = tuple(other for other in space.live(at.now) if other.key != at.key)
+    if at.held is not None:
+        return others
+    excess = max(len(others) + 1 - space.max_entries, 0) if at.rules.evicts else 0
+    cap = limits.plugin_row_cap
+    if cap is not None and limits.cap_policy == "evict-oldest":
+        excess += at.state.plugin_rows(space.plugin, at.now) - excess >= cap
+    return others[excess:]
 
 
 def _insert(at: Moment, row: Row, answer: Answer) -> Iterator[Outcome]:
     space, held = at.space, at.space.find(at.key)
     others = space.rows if held is None else tuple(r for r in space.rows if r is not held)
-    if at.rules.evicts and at.held is None and len(others) >= space.max_entries:
-        live = [other for other in others if other.live(at.now)]
-        full = len(live) >= space.max_entries
-        if full and (rule := _rejected_by(at)) is not None:
-            yield Refused("LIMIT_EXCEEDED", rule), at.state
-            return
-        oldest = live[: max(len(live) + 1 - space.max_entries, 0)]
-        others = tuple(other for other in others if other not in oldest)
-    after = with_space(at.state, _aged(at, space.adding(others, row), row))
+    if not at.rules.evicts or at.held is not None or len(others) < space.max_entries:
+        yield from _put(at, others, row, answer)
+        return
+    live = [other for other in others if other.live(at.now)]
+    full = len(live) >= space.max_entries
+    if full and (rule := _rejected_by(at)) is not None:
+        yield Refused("LIMIT_EXCEEDED", rule), at.state
+        return
+    for oldest in _oldest(live, max(len(live) + 1 - space.max_entries, 0)):
+        left = tuple(other for other in others if other not in oldest)
+        yield from _put(at, left, row, answer)
+
+
+def _oldest(live: list[Row], count: int) -> Iterator[list[Row]]:
+    """Yield the first rows, which are in order, and those of the other order of keys (EVICT-3)."""
+    yield (first := live[:count])
+    if first and not all(row.key.isascii() for row in live):
+        other = sorted(live, key=lambda row: (row.age[0], utf16(row.key)))[:count]
+        if set(other) != set(first):
+            yield other
+
+
+def _put(at: Moment, others: tuple[Row, ...], row: Row, answer: Answer) -> Iterator[Outcome]:
+    """Write the row beside the others, and hold the plugin against its cap."""
+    after = with_space(at.state, _aged(at, at.space.adding(others, row), row))
     cap = at.rules.limits.plugin_row_cap
     if cap is None or after.plugin_rows(at.space.plugin, at.now) <= cap:
         yield answer, after

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onewinner.contract import ABSENT, Absent, Compared, Entry, Observation, StoreError
-from onewinner.contract.values import canonical, is_json
+from onewinner.contract.values import canonical, is_json, utf16
 from onewinner.model import Count, Listing, Many, Refused, Row, Size, Status, Value
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from onewinner.model import Answer
 
+_SLACK_MS: Final = 2
 _ERROR_NAMES = {
     "register": {"register"},
     "register_if_absent": {"register", "register_if_absent", "registerIfAbsent"},
@@ -147,8 +149,11 @@ def beside_others(answer: Answer, *, alone: bool) -> Answer:
     return Count(answer.low if alone else 0, sys.maxsize)
 
 
-def agrees(answer: Answer, observed: Observed) -> bool:
-    """Tell whether what was seen is what the model answers (exact time)."""
+def agrees(answer: Answer, observed: Observed, unit_ms: int = 1) -> bool:
+    """Tell whether what was seen is what the model answers.
+
+    Times are exact, but that an expiry may be rounded by less than a unit (TTL-1).
+    """
     match answer, observed:
         case Refused(code, _), Raised(seen, _, _):
             return code == seen
@@ -160,27 +165,47 @@ def agrees(answer: Answer, observed: Observed) -> bool:
             return answer is observed
         case (Refused() | Count() | Size(), _) | (_, Raised() | Broken()):
             return False
+        case Listing(rows), Listing(listed):
+            return any(_same(each, listed, unit_ms) for each in (rows, _by_utf16(rows)))
         case _:
             return type(answer) is type(observed) and answer == observed
 
 
-def agrees_in_real_time(answer: Answer, observed: Observed, unit_ms: int) -> bool:
+def agrees_in_real_time(
+    answer: Answer, observed: Observed, unit_ms: int, ahead_ms: int = 0
+) -> bool:
     """Tell the same where the store keeps its own time.
 
     The model's times are then logical, so a listing is compared by its keys and values, by its
-    own order, and by the length of each life, which may be rounded by less than a unit.
+    own order, and by the length of each life, which may be rounded by less than a unit. Where ages
+    are strict, rows may have been said to be written up to `ahead_ms` after they were.
     """
     if not (isinstance(answer, Listing) and isinstance(observed, Listing)):
         return agrees(answer, observed)
-    if [(r.created_at, r.key) for r in observed.rows] != sorted(
-        (r.created_at, r.key) for r in observed.rows
-    ):
+    by_age = tuple(sorted(observed.rows, key=lambda row: (row.created_at, row.key)))
+    if observed.rows not in (by_age, _by_utf16(by_age)):
         return False
     wanted = {row.key: row for row in answer.rows}
     seen = {row.key: row for row in observed.rows}
     return wanted.keys() == seen.keys() and all(
-        _same_life(wanted[key], seen[key], unit_ms) for key in wanted
+        _same_life(wanted[key], seen[key], unit_ms, ahead_ms) for key in wanted
     )
+
+
+def _same(wanted: tuple[Row, ...], seen: tuple[Row, ...], unit_ms: int) -> bool:
+    if wanted == seen or unit_ms == 1 or len(wanted) != len(seen):
+        return wanted == seen
+    return all(
+        one == dataclasses.replace(other, expires_at=one.expires_at)
+        and (one.expires_at is None) == (other.expires_at is None)
+        and abs((one.expires_at or 0) - (other.expires_at or 0)) < unit_ms
+        for one, other in zip(wanted, seen, strict=True)
+    )
+
+
+def _by_utf16(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Answer rows in the other order that their keys may have, by code units of UTF-16."""
+    return tuple(sorted(rows, key=lambda row: (row.created_at, utf16(row.key))))
 
 
 def strictly_aged(observed: Observed) -> bool:
@@ -189,13 +214,23 @@ def strictly_aged(observed: Observed) -> bool:
     return all(one.created_at < other.created_at for one, other in pairwise(rows))
 
 
-def _same_life(wanted: Row, seen: Row, unit_ms: int) -> bool:
-    if wanted.value != seen.value or (wanted.expires_at is None) != (seen.expires_at is None):
+def _same_life(wanted: Row, seen: Row, unit_ms: int, ahead_ms: int) -> bool:
+    if wanted.value != seen.value:
         return False
-    if wanted.expires_at is None or seen.expires_at is None:
-        return True
-    life = seen.expires_at - seen.created_at
-    return abs(life - (wanted.expires_at - wanted.created_at)) < max(unit_ms, 2)
+    ttl_ms = None if wanted.expires_at is None else wanted.expires_at - wanted.created_at
+    return lives(seen, ttl_ms, unit_ms, ahead_ms)
+
+
+def lives(row: Row | Entry, ttl_ms: int | None, unit_ms: int, ahead_ms: int = 0) -> bool:
+    """Tell whether a row that is listed lives for a TTL, give or take less than a unit.
+
+    Strict ages may say that it was written up to `ahead_ms` after it was (READ-11); its expiry
+    does not go with them.
+    """
+    if ttl_ms is None or row.expires_at is None:
+        return ttl_ms == row.expires_at
+    slack_ms = max(unit_ms, _SLACK_MS)
+    return -ahead_ms - slack_ms < row.expires_at - row.created_at - ttl_ms < slack_ms
 
 
 def names_its_operation(f: str, observed: Raised) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from onewinner import generator
 from onewinner.adapters.targets import Target
-from onewinner.clock import SharedClock, monotonic_ns
+from onewinner.clock import SharedClock, monotonic_ns, virtual_start_ms
 from onewinner.generator.vacancies import MANY_AT, MANY_EVERY
 from onewinner.mutants import canaries
 from onewinner.runner import Block, ChildError, WorkerLost, WorkerPool
@@ -34,7 +34,6 @@ BOUND_S: Final = 0.5
 
 _HARD_S: Final = 5.0
 _LEAST: Final = 60
-_VIRTUAL_START_MS: Final = 1_700_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def calibrate(
             processes=1 + max(max(each.crew) for each in wanted),
             threads=4,
             run_dir=home,
-            clock=SharedClock(home / "clock", start_ms=_VIRTUAL_START_MS),
+            clock=SharedClock(home / "clock", start_ms=virtual_start_ms(1)),
         ) as pool:
             found += (_race(pool, perch, seed, bound_s) for perch in wanted)
     except (ChildError, WorkerLost) as error:

@@ -11,7 +11,6 @@ from onewinner.contract.values import has_unkeepable_text
 from onewinner.model import Listing, Refused, Status, Value, describe_state
 from onewinner.suite.answers import Broken, Raised, strictly_aged
 from onewinner.suite.script import assertion, program
-from onewinner.suite.session import START_MS
 from onewinner.suite.tree import Violation
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ _OF_OPERATION = {
 
 def violation(session: Session, divergence: Divergence, clause: str) -> Violation:
     """Answer the divergence as a violation of `clause`, with its timeline and its script."""
-    at_ms = divergence.now - START_MS
+    at_ms = divergence.now - session.start_ms
     return Violation(
         clause=clause,
         summary=f"at {at_ms:+} ms, {divergence}",
@@ -53,7 +52,7 @@ def _script(session: Session, divergence: Divergence) -> str:
     last = assertion(session.steps[-1].code, divergence.expected, exact=session.virtual)
     if isinstance(seen := divergence.observed, Broken) and seen.text.startswith("raised"):
         last = f"{session.steps[-1].code}  # {seen.text}"
-    start_ms = START_MS if session.virtual else None
+    start_ms = session.start_ms if session.virtual else None
     return program(session.target, session.steps[:-1], last, start_ms=start_ms)
 
 
@@ -64,7 +63,7 @@ def _timeline(session: Session, most: int = 40) -> Iterator[str]:
     for step in session.steps[-most:]:
         seen = f"  ->  {step.seen}" if step.seen else ""
         for line in step.code.splitlines():
-            yield f"{step.at_ms - START_MS:>+9} ms  {line}{seen}"
+            yield f"{step.at_ms - session.start_ms:>+9} ms  {line}{seen}"
 
 
 def _rows(divergence: Divergence) -> str:

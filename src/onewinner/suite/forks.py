@@ -44,6 +44,7 @@ def run_forks(ask: Ask, tally: Tally) -> None:
             ask.target.location or str(location),
             SystemClock(),
             leaver,
+            ask.capabilities.durable,
             on_message=hear,
             silence_s=_SILENCE_S,
         )

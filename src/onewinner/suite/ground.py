@@ -7,7 +7,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from onewinner.clock import SharedClock, SystemClock, monotonic_ns, sleep, wall_ns
+from onewinner.clock import (
+    SharedClock,
+    SystemClock,
+    monotonic_ns,
+    sleep,
+    virtual_start_ms,
+    wall_ns,
+)
 from onewinner.contract.newer import WRITES
 from onewinner.generator import Call, Pass
 from onewinner.history import Info, Ok, Operation
@@ -34,7 +41,6 @@ if TYPE_CHECKING:
     from onewinner.suite.answers import Observed
     from onewinner.suite.kept import Kept
 
-START_MS: Final = 1_700_000_000_000
 HURT: Final = "hurt"
 """The phase of a call whose process suffered: unless it answered, it may have happened or not."""
 
@@ -87,7 +93,8 @@ class Ground:
         (home / "store").mkdir()
         self.clock: Clock = SystemClock()
         if capabilities.virtual_clock:
-            self.clock = SharedClock(home / "clock", start_ms=START_MS)
+            start_ms = virtual_start_ms(capabilities.ttl_unit_ms)
+            self.clock = SharedClock(home / "clock", start_ms=start_ms)
         self._claimants = claimants
         self._kept = kept
         self._environment = environment

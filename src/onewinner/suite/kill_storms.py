@@ -19,6 +19,7 @@ from onewinner.nemesis.acts import told as act_told
 from onewinner.nemesis.storms import CLAIMS, CLIENTS
 from onewinner.schedule.nursery import Nursery
 from onewinner.schedule.victims import Rage
+from onewinner.suite.answers import lives
 from onewinner.suite.ground import Ground
 from onewinner.suite.held import told
 from onewinner.worker.journal import OK
@@ -35,7 +36,6 @@ FLOOR: Final = 3
 _STORMS_MOST: Final = 60
 _HOUR_MS: Final = 3_600_000
 _HARD_FACTOR: Final = 4
-_SLACK_MS: Final = 2
 _SHOWN: Final = 4
 
 
@@ -78,12 +78,14 @@ class _Aftermath:
         self._tally = tally
         self._ground = ground
         self._place = ground.place()
+        self._claims = 0
         self._ttl_ms = None if ask.capabilities.ttl_unit_ms is None else _HOUR_MS
 
     def of(self, nursery: Nursery, number: int) -> None:
         """Let one storm come, and judge what is there afterwards."""
         cap = self._ask.capabilities.limits.plugin_row_cap
         claims = CLAIMS if cap is None else min(CLAIMS, max(1, cap // CLIENTS - 1))
+        self._claims = claims * CLIENTS
         came = storm(self._ask.seed, number, self._place.plugin, self._ttl_ms, claims=claims)
         rage = Rage(self._ground.address(self._place), came.calls, came.answers)
         clients = nursery.rage(rage)
@@ -157,10 +159,10 @@ class _Aftermath:
         return True
 
     def _lives(self, call: Call, row: Entry) -> bool:
-        if call.ttl_ms is None or row.expires_at is None:
-            return call.ttl_ms == row.expires_at
-        slack = max(self._ask.capabilities.ttl_unit_ms or 1, _SLACK_MS)
-        return abs(row.expires_at - row.created_at - call.ttl_ms) < slack
+        unit_ms = self._ask.capabilities.ttl_unit_ms or 1
+        # Where ages are strict, a row may be said to be younger by as many ms as there were writes.
+        ahead_ms = self._claims if self._ask.capabilities.strict_ages else 0
+        return lives(row, call.ttl_ms, unit_ms, ahead_ms)
 
     def _claimed_again(self, key: str) -> bool:
         again = Call("register_if_absent", "", "n", key, "late")

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from onewinner.clock import SharedClock, SystemClock, wall_ns
+from onewinner.clock import SharedClock, SystemClock, virtual_start_ms, wall_ns
 from onewinner.contract.clauses import CLAUSES, missing_need
 from onewinner.runner import ChildError, WorkerLost, WorkerPool
 from onewinner.suite import early_clock
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from onewinner.contract.clauses import Level
     from onewinner.suite.engine import Listener
 
-VIRTUAL_START_MS: Final = 1_700_000_000_000
 
 _CLAIM: Final = "register_if_absent"
 _CROWD: Final = 4
@@ -340,7 +339,8 @@ class Course:
 
     def _clock(self, home: Path) -> Clock:
         if self._capabilities.virtual_clock:
-            return SharedClock(home / "clock", start_ms=VIRTUAL_START_MS)
+            start_ms = virtual_start_ms(self._capabilities.ttl_unit_ms)
+            return SharedClock(home / "clock", start_ms=start_ms)
         return SystemClock()
 
     def _close_pool(self) -> None:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from onewinner.clock import SharedClock, SystemClock, monotonic_ns, wall_ns
+from onewinner.clock import SharedClock, SystemClock, monotonic_ns, virtual_start_ms, wall_ns
 from onewinner.contract import WHOLE
 from onewinner.contract.clauses import CLAUSES
 from onewinner.runner import ChildError
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 THREADS: Final = "schedules-on-threads"
 PROCESSES: Final = "schedules-on-processes"
 
-VIRTUAL_START_MS: Final = 1_700_000_000_000
 _CREW: Final = 3
 _MAPPED_MOST: Final = 200
 _LEAST_S: Final = 2.0
@@ -353,7 +352,8 @@ def crew_for(
     (home / "store").mkdir()
     clock: Clock = SystemClock()
     if capabilities.virtual_clock:
-        clock = SharedClock(home / "clock", start_ms=VIRTUAL_START_MS)
+        start_ms = virtual_start_ms(capabilities.ttl_unit_ms)
+        clock = SharedClock(home / "clock", start_ms=start_ms)
     crew = Crew(
         target,
         location=target.location or str(home / "store"),

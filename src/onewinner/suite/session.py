@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from onewinner.clock import ManualClock, SystemClock, monotonic_ns, sleep
+from onewinner.clock import ManualClock, SystemClock, monotonic_ns, sleep, virtual_start_ms
 from onewinner.contract.clauses import CLAUSES
 from onewinner.contract.newer import WRITES
 from onewinner.model import (
@@ -38,6 +38,7 @@ from onewinner.suite.answers import (
 )
 from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.handle import Handle
+from onewinner.suite.lifetimes import Lifetimes
 from onewinner.suite.recollection import Recollection
 from onewinner.suite.script import Step, tolerant
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from onewinner.contract import Capabilities
     from onewinner.model import Answer
 
-START_MS: Final = 1_700_000_000_000
 LONG_MS: Final = 3_600_000
 _TICK_S: Final = 0.002
 _REAL_SHORT_MS: Final = 40
@@ -76,13 +76,15 @@ class Session:
     calls: int = 0
     current: str = ""
     state: State = field(default_factory=State)
-    now: int = START_MS
+    now: int = field(init=False)
+    start_ms: int = field(init=False)
     was_at_cap: bool = False
     last: Recollection = field(default_factory=Recollection)
     on_step: Callable[[State, Call, Observed], None] | None = None
     _backends: list[Any] = field(default_factory=list)
     _rules: Rules = field(init=False)
     _clock: ManualClock | None = field(init=False)
+    _lifetimes: Lifetimes = field(init=False)
     _others: list[State] = field(default_factory=list)
     _narrowed: bool = False
     _times: dict[tuple[str, str, str, int], tuple[int, int | None]] = field(default_factory=dict)
@@ -90,8 +92,10 @@ class Session:
 
     def __post_init__(self) -> None:
         self._rules = Rules.of(self.capabilities)
-        self._clock = ManualClock(START_MS) if self.capabilities.virtual_clock else None
-        self.state = State(last_ms=START_MS)
+        self._lifetimes = Lifetimes(self.unit_ms)
+        self.now = self.start_ms = virtual_start_ms(self.capabilities.ttl_unit_ms)
+        self._clock = ManualClock(self.now) if self.capabilities.virtual_clock else None
+        self.state = State(last_ms=self.now)
         self._connect()
 
     @property
@@ -262,10 +266,12 @@ class Session:
             self.now += 1  # in real time every write is younger than the one before
         self.calls += 1
         self.current = f"{on}.{describe_call(call)}"
+        begun_ns = monotonic_ns()
         seen, raw = observe(call.f, make)
         self.current = ""
         call = replace(call, noted=noted(raw))
         self.judge_seen(call, seen, on=on, assign=assign)
+        self._lifetimes.called(call, self.state, begun_ns)
         return seen, raw
 
     def judge_seen(self, call: Call, seen: Observed, *, on: str, assign: str = "") -> None:
@@ -341,10 +347,11 @@ class Session:
         if self.capabilities.strict_ages and not strictly_aged(seen):
             return False
         if self.virtual:
-            return agrees(answer, seen)
+            return agrees(answer, seen, self.unit_ms)
+        answer = self._lifetimes.counted(answer)
         # Where ages are strict, a row may be said to be younger by as many ms as there were writes.
         ahead_ms = self.calls if self.capabilities.strict_ages else 0
-        return agrees_in_real_time(answer, seen, self.unit_ms + ahead_ms)
+        return agrees_in_real_time(answer, seen, self.unit_ms, ahead_ms)
 
     def _times_kept(self, call: Call, seen: Observed) -> bool:
         """In real time the first listing of a row fixes its times; they must not change later."""

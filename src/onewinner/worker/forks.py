@@ -44,11 +44,17 @@ class Went(NamedTuple):
 
 
 def forked(
-    send: Callable[[object], None], target: Target, location: str, clock: Clock, leaver: str
+    send: Callable[[object], None],
+    target: Target,
+    location: str,
+    clock: Clock,
+    leaver: str,
+    lasting: bool,
 ) -> None:
     """Open a handle, fork, and let both sides claim; then `leaver` closes its handle, and is gone.
 
-    The other goes on. At last a new connection looks up what has been claimed.
+    The other goes on. At last a new connection looks up what has been claimed. Where rows need not
+    outlast the last handle (`lasting` is false), that connection is made before the other closes.
     """
     plugin = f"fork-{leaver}-{wall_ns():x}"
 
@@ -91,24 +97,20 @@ def forked(
         backend.close()
     child("close" if leaver == "child" else "claim", ["child last 1", "child last 2"])
     heard()
+    watcher = None if lasting else target.connect(location, clock)
     child("end")
     os.waitpid(pid, 0)
     if leaver == "child":
         for key in ("parent last 1", "parent last 2"):
             mine(key)
         backend.close()
-    _look(said, target, location, clock, plugin)
+    _look(said, watcher or target.connect(location, clock), plugin)
 
 
 def _look(
-    said: Callable[[str, bool, str, str, tuple[int, Any]], None],
-    target: Target,
-    location: str,
-    clock: Clock,
-    plugin: str,
+    said: Callable[[str, bool, str, str, tuple[int, Any]], None], backend: Backend, plugin: str
 ) -> None:
     """Claim everything again, by a connection of its own: what is there refuses it."""
-    backend = target.connect(location, clock)
     store = backend.open(plugin, "n", max_entries=_ROOMY)
     many = [f"{who} many {number}" for who in ("parent", "child") for number in range(_MANY)]
     few = [f"{who} {what}" for who in ("parent", "child") for what in ("1", "last 1", "last 2")]

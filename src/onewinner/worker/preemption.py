@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from onewinner.clock import SystemClock, monotonic_ns, sleep, wall_ns
+from onewinner.clock import SystemClock, monotonic_ns, sleep, virtual_start_ms, wall_ns
 from onewinner.contract import ABSENT
 from onewinner.worker.hooks import HookClock, LineHook, Rival
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from onewinner.contract import Backend, Store
 
 _ROOMY: Final = 100
-_START_MS: Final = 1_700_000_000_000
 _HOUR_MS: Final = 3_600_000
 _SHORT_TTL_MS: Final = 60
 _STEADY_NS: Final = 2_000_000
@@ -146,7 +145,7 @@ class _Virtual(_Stage):
     """Time stands still but for the steps taken here; clock reads are the points."""
 
     def __init__(self, target: Target, plan: Plan, *, shared: bool) -> None:
-        self._hooks = HookClock(_START_MS)
+        self._hooks = HookClock(virtual_start_ms(plan.unit_ms))
         super().__init__(target, plan, self._hooks, shared=shared)
 
     def trials(self) -> Iterator[Trial]:
