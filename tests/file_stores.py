@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,3 +78,33 @@ class RelativeBackend:
 
     def close(self) -> None:
         """Nothing that matters stays open."""
+
+
+class NameStore:
+    """A name for each key and nothing in it: nobody can read what was claimed."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def register_if_absent(self, key: str, value: Any, **_: Any) -> bool:
+        """Make the name, which fails if it is there."""
+        name = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        try:
+            os.close(os.open(self.home / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return False
+        return True
+
+
+class NameBackend(RelativeBackend):
+    """It declares the claim, and nothing else."""
+
+    capabilities = dataclasses.replace(
+        RelativeBackend.capabilities, operations=frozenset({"register_if_absent"})
+    )
+
+    def open(self, plugin_id: str, namespace: str, **_: Any) -> Any:
+        """Make the directory of the namespace."""
+        home = self.location / plugin_id / namespace
+        home.mkdir(parents=True, exist_ok=True)
+        return NameStore(home)

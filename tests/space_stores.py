@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from onewinner.clock import SystemClock
 from onewinner.contract import BASE, NEWER
 from onewinner.mutants import MUTANTS
-from onewinner.stores import sqlite
+from onewinner.stores import newer_sqlite, sqlite
 
 if TYPE_CHECKING:
     from onewinner.clock import Clock
@@ -46,3 +46,8 @@ def real_and_wrong(location: str, *, clock: Clock) -> Backend:
 def _in_real_time(backend: Backend) -> Backend:
     backend.capabilities = dataclasses.replace(backend.capabilities, virtual_clock=False)
     return backend
+
+
+def strict(location: str, *, clock: Clock) -> Backend:
+    """No two rows of a namespace are of one age."""
+    return newer_sqlite.connect_strict(location, clock=clock)

@@ -45,7 +45,8 @@ class TestRegistry:
         assert clause.family in FAMILIES
         assert clause.level in LEVELS
         assert clause.severity in SEVERITY_WORDS
-        assert set(clause.needs) <= OPERATIONS | OPTIONAL_OPERATIONS | NEED_WORDS.keys()
+        needs = {each for need in clause.needs for each in need.split("|")}
+        assert needs <= OPERATIONS | OPTIONAL_OPERATIONS | NEED_WORDS.keys()
         assert clause.sentence.endswith(".")
         assert not clause.note or clause.note.endswith(".")
 
@@ -90,6 +91,7 @@ class TestNeeds:
             ("overflow-option", Capabilities()),
             ("overflow-option", Capabilities(overflow_option=True, eviction=None)),
             ("strict-ages", Capabilities()),
+            ("ttl|durable", Capabilities(ttl_unit_ms=None, durable=False)),
         ],
     )
     def test_a_capability_that_is_not_declared_is_named(
@@ -98,7 +100,14 @@ class TestNeeds:
         """A clause that needs a capability applies iff the capability is declared."""
         clause = Clause("X-1", "thread", "minor", "A sentence.", (need,))
         assert clause.missing(EVERYTHING) is None
-        assert clause.missing(lacking) == f"{need} is not declared"
+        assert clause.missing(lacking) == f"{need.replace('|', ' or ')} is not declared"
+
+    def test_of_needs_that_stand_with_or_one_is_enough(self) -> None:
+        """A store that has either of two readers is held to what is said of readers."""
+        clause = Clause("X-1", "thread", "minor", "A sentence.", ("lookup|entries",))
+        for reader in ("lookup", "entries"):
+            assert clause.missing(Capabilities().without(reader)) is None
+        assert clause.missing(Capabilities().without("lookup", "entries")) is not None
 
     def test_the_whole_contract_applies_to_a_store_that_promises_it(self) -> None:
         """`Capabilities()` promises all but what is the kit's, and another profile's policy."""

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import file_stores
 import pytest
 
 from onewinner.adapters.targets import Target
@@ -19,6 +20,7 @@ from onewinner.generator import Call
 from onewinner.history import Info, Ok, Operation
 from onewinner.model import State
 from onewinner.mutants import MUTANTS
+from onewinner.schedule.choice import refusal
 from onewinner.schedule.nursery import Nursery
 from onewinner.schedule.resident import Do
 from onewinner.schedule.victims import Rage
@@ -88,6 +90,24 @@ class TestRightStore:
         declared = dataclasses.replace(WHOLE, durable=False)
         results = run_fault("forks", target, declared, run_dir=tmp_path, budget_s=1, seed=1)
         assert [(each.clause, each.reason) for each in results] == [("DUR-8", "")]
+
+    @pytest.mark.skipif(refusal() is not None, reason="n/a: the kernel refuses ptrace")
+    def test_a_store_of_names_is_judged_by_its_system_calls(self, tmp_path: Path) -> None:
+        """What writes to no file fails no claim on a full disk, and its own calls can be failed."""
+        target = Target("python:file_stores:NameBackend")
+        found = {}
+        for fault in ("full-disk", "failed-system-calls"):
+            results = run_fault(
+                fault,
+                target,
+                file_stores.NameBackend.capabilities,
+                run_dir=tmp_path,
+                budget_s=3,
+                seed=1,
+            )
+            found[fault] = {each.clause: each.status for each in results}
+        assert found["full-disk"] == {"ERR-5": Status.NA, "ERR-6": Status.NA}
+        assert found["failed-system-calls"] == {"ERR-5": Status.PASS, "ERR-6": Status.PASS}
 
     def test_strict_ages_run_ahead_of_the_clock(self, tmp_path: Path) -> None:
         """Of many claims in a millisecond each is said to be later, and none lives any longer."""

@@ -285,7 +285,7 @@ class TestMutants:
         found = [
             result
             for case in CASES.values()
-            if case.clause in newer or case.clause.startswith(("UPD", "CAS"))
+            if case.clause in newer or case.clause.startswith(("UPD", "CAS", "EVICT"))
             if case.missing(backend.capabilities) is None
             for result in run_case(case, target, backend.capabilities, str(tmp_path))
         ]

@@ -129,6 +129,19 @@ class TestEviction:
         assert check([*rows, apart, *evicted], REAL).valid is False
         assert check([*rows, apart], TWO).valid is False
 
+    def test_strict_ages_do_not_tie(self) -> None:
+        """Where ages are strict, rows of one instant are as old as they were written."""
+        strict = dataclasses.replace(TWO, rules=Rules(strict_ages=True))
+        rows = [claim("b", True, 0), claim("a", True, 2)]
+        right, wrong = listing("ba", (4, 5), (5, 6)), listing("ab", (4, 5), (5, 6))
+        assert check([*rows, right], strict).valid is True
+        assert check([*rows, right], TWO).valid is False
+        assert check([*rows, wrong], strict).valid is False
+        gone = [claim("c", True, 6), op("lookup", "b", ABSENT, (8, 9))]
+        assert check([*rows, right, *gone], strict).valid is True
+        gone = [claim("c", True, 6), op("lookup", "a", ABSENT, (8, 9))]
+        assert check([*rows, right, *gone], strict).valid is False
+
     def test_nobody_evicts_itself(self) -> None:
         """A claim that won is found by who looks before anybody else wrote, also where ages tie."""
         rows = [claim("b", True, 0), claim("c", True, 2), claim("a", True, 4)]
@@ -411,7 +424,7 @@ def run(race: str, target: Target, home: Path, *, budget_s: float = 20.0) -> dic
 
 
 class TestRaces:
-    @pytest.mark.parametrize("name", ["rejecting", "evicting", "real"])
+    @pytest.mark.parametrize("name", ["rejecting", "evicting", "real", "strict"])
     def test_right_stores_pass(self, name: str, tmp_path: Path) -> None:
         """Stores with a small cap of either policy, and in real time, pass on evidence."""
         assert hasattr(space_stores, name)

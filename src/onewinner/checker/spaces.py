@@ -185,9 +185,11 @@ class SpaceModel:
 
     def _settled(self, state: State) -> State:
         """Answer the state without what makes no difference later, so that equal ones are equal."""
-        spaces = tuple(space for space in state.spaces if space.rows)
+        spaces = tuple(
+            dataclasses.replace(space, newest_ms=None) for space in state.spaces if space.rows
+        )
         noted = state.noted
-        if not self.virtual:
+        if not self.virtual or self.rules.strict_ages:  # only their order makes a difference
             observed = [each.row for each in noted if each.row is not None]
             rows = itertools.chain(observed, *(space.rows for space in spaces))
             ranks = _ranks({row.created_at for row in rows})

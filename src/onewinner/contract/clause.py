@@ -18,9 +18,10 @@ class Clause:
 
     `needs` are tokens that `missing` understands: an operation's name, or `ttl`, `eviction`,
     `reject-new`, `row-cap`, `process-scope`, `durable`, `virtual-clock`, `input-rules`,
-    `private-files`, `damage`, `overflow-option`, `strict-ages`. `note` settles what the sentence
-    leaves open. Severity `critical`: two holders, or a lost or foreign row; `major`: a wrong answer
-    or a broken limit; `minor`: a hazard that needs bad luck in timing to hurt.
+    `private-files`, `damage`, `overflow-option`, `strict-ages`; of `a|b` one is enough. `note`
+    settles what the sentence leaves open. Severity `critical`: two holders, or a lost or foreign
+    row; `major`: a wrong answer or a broken limit; `minor`: a hazard that needs bad luck in timing
+    to hurt.
     """
 
     id: str
@@ -53,7 +54,13 @@ class Clause:
 
 
 def missing_need(need: str, capabilities: Capabilities) -> str | None:
-    """Say why a need is not met (see `Clause.needs`), or None where it is."""
+    """Say why a need is not met (see `Clause.needs`), or None where it is.
+
+    Of several, written `a|b`, one is enough.
+    """
+    if "|" in need:
+        some = [missing_need(each, capabilities) for each in need.split("|")]
+        return None if None in some else f"{need.replace('|', ' or ')} is not declared"
     evicts = capabilities.limits.overflow_policy == "evict-oldest"
     declared = {
         "ttl": capabilities.ttl_unit_ms is not None,

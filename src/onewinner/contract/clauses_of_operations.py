@@ -133,6 +133,7 @@ OPERATIONS: Final[tuple[Clause, ...]] = (
         "thread",
         "major",
         "`lookup` and `entries` MUST NOT change any row.",
+        ("lookup|entries",),
     ),
     Clause(
         "READ-4",
@@ -165,7 +166,7 @@ OPERATIONS: Final[tuple[Clause, ...]] = (
         "thread",
         "major",
         "A value MUST come back equal as JSON to what was stored.",
-        (),
+        ("lookup|entries",),
         "Equal as JSON: the order of object members and the spelling of a number (`1`, `1.0`,"
         " `1e0`) do not count; `true` is not `1`, `null` is not absent, and text is compared "
         "by code points, without normalisation.",

@@ -265,6 +265,7 @@ def _judging() -> str:
         "",
         "A store declares what it offers (`onewinner.Capabilities`).",
         "A clause whose needs are not all declared is `n/a`, never a pass.",
+        "Of needs that stand with *or* one is enough.",
         "A need is the name of an operation, or one of these:",
         "",
         *_table(
@@ -325,13 +326,17 @@ def _family(family: str) -> str:
 
 
 def _clause(clause: Clause) -> list[str]:
-    needs = f" · needs {', '.join(f'`{need}`' for need in clause.needs)}" if clause.needs else ""
+    needs = f" · needs {', '.join(map(_need, clause.needs))}" if clause.needs else ""
     lines = [f"### {clause.id}", "", f"*{clause.level} · {clause.severity}{needs}*", ""]
     lines += sentences(clause.sentence)
     if clause.note:
         first, *rest = sentences(clause.note)
         lines += ["", f"> {first}", *(f"> {sentence}" for sentence in rest)]
     return lines
+
+
+def _need(need: str) -> str:
+    return " or ".join(f"`{each}`" for each in need.split("|"))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -78,7 +78,8 @@ class Shape:
 
     `prefix` begins every plugin id: it keeps runs apart that share a server. `seed` decides all
     choices. `row_cap` is the plugin's cap with `evicts_at_cap` its policy, `ttl_unit_ms` None where
-    there is no TTL, `virtual` whether time passes only when a round says so.
+    there is no TTL, `virtual` whether time passes only when a round says so, `strict_ages` whether
+    no two rows of a namespace are of one age.
     """
 
     prefix: str
@@ -89,6 +90,7 @@ class Shape:
     row_cap: int | None = 1_000
     evicts_at_cap: bool = False
     virtual: bool = True
+    strict_ages: bool = False
 
 
 class Sheet:

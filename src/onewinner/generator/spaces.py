@@ -75,6 +75,7 @@ def _round(sheet: Sheet, plugin: str) -> Round:
             "cap": (shape.row_cap or 0) if capped else 0,
             "evicts": int(shape.evicts_at_cap),
             "virtual": int(shape.virtual),
+            "strict": int(shape.strict_ages),
             "unit_ms": sheet.unit_ms(),
         },
     )

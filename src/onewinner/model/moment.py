@@ -84,10 +84,11 @@ def _strictly_dated(at: Moment, row: Row) -> Iterator[Row]:
     """
     space = at.space
     staying = max((other.created_at for other in _staying(at)), default=at.now - 1)
-    gone = {other.created_at for other in space.rows if other.created_at > staying}
-    if space.newest_ms is not None:
-        gone.add(space.newest_ms)
-    for created_at in dict.fromkeys(max(at.now, t + 1) for t in (staying, *sorted(gone))):
+    there = (space.live(at.now), space.rows)
+    known = ([r for r in rows if own or r.key != at.key] for rows in there for own in (False, True))
+    newest = [max((r.created_at for r in rows), default=staying) for rows in known]
+    ever = staying if space.newest_ms is None else space.newest_ms
+    for created_at in dict.fromkeys(max(at.now, t + 1) for t in (staying, *newest, ever)):
         yield dataclasses.replace(row, created_at=created_at)
 
 

@@ -58,7 +58,10 @@ def render(result: RunResult, terminal: Terminal | None = None) -> str:
 def render_list(clauses: Iterable[Clause], terminal: Terminal | None = None) -> str:
     """Answer the clauses of the contract with level, severity and needs as text."""
     page = _Page(terminal or Terminal())
-    rows = [(c, Text(c.level), f"{c.severity}; needs {', '.join(c.needs) or '-'}") for c in clauses]
+    rows = [
+        (c, Text(c.level), f"{c.severity}; needs {', '.join(c.needs).replace('|', ' or ') or '-'}")
+        for c in clauses
+    ]
     page.table(
         ("CLAUSE", "LEVEL", "SEVERITY, NEEDS", "WHAT IT SAYS"),
         [(Text(clause.id), level, needs, Text(clause.sentence)) for clause, level, needs in rows],

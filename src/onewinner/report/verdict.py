@@ -29,7 +29,7 @@ _OVERFLOW: Final = frozenset({"eviction", "reject-new"})
 def line(result: RunResult) -> str:
     """Answer the verdict in one line: what was judged, at which level, and what that stands on."""
     parts = [f"onewinner: {_judgement(result)}", f"({_counts(result)})"]
-    lost = [word for word in undeclared(result) if word not in OPTIONAL]
+    lost = [w for w in undeclared(result) if w not in OPTIONAL and " or " not in w]
     if lost:
         parts.append(f"partial: {', '.join(lost)} not declared")
     return text.printable("; ".join([" ".join(parts[:2]), *parts[2:]]), keep="")

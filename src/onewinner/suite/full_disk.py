@@ -54,9 +54,12 @@ def run_full_disk(ask: Ask, tally: Tally) -> None:
         return
     with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
         _Full(ask, tally, ground).run()
-    if not tally.number("claims failed by storage"):
-        for clause in ask.clauses:
-            tally.lacking[clause] = "no claim failed: the store wrote to no file inside it"
+        if not tally.number("claims failed by storage"):
+            why = "no claim failed: the store wrote to no file inside it"
+            # What only makes and removes names is judged where its system calls can be failed.
+            judged = refusal() is None and ground.crew.trace() is None
+            found = tally.left_out if judged else tally.lacking
+            found.update(dict.fromkeys(ask.clauses, why))
 
 
 class _Full:

@@ -165,6 +165,7 @@ class Heat:
             row_cap=limits.plugin_row_cap,
             evicts_at_cap=limits.cap_policy == "evict-oldest",
             virtual=self._capabilities.virtual_clock,
+            strict_ages=self._capabilities.strict_ages,
         )
 
     def _over(self) -> bool:

@@ -199,8 +199,10 @@ def _not_judged(played: Played) -> Broken:
 
 
 def _space_model(facts: Mapping[str, int]) -> SpaceModel:
+    model = _capped_model(facts["cap"] or None, evicts=bool(facts["evicts"]))
     return dataclasses.replace(
-        _capped_model(facts["cap"] or None, evicts=bool(facts["evicts"])),
+        model,
+        rules=dataclasses.replace(model.rules, strict_ages=bool(facts["strict"])),
         max_entries={name: facts[name] for name in (SPACE, SIBLING)},
         virtual=bool(facts["virtual"]),
         slack_ms=SLACK_MS + facts["unit_ms"] - 1,
