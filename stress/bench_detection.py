@@ -267,6 +267,8 @@ def exhaust(goes: Goes, how: str) -> Iterator[Row]:
     with stages("sqlite", Grain(True)) as (capabilities, made):
         judge = Judge(capabilities)
         for scenario in scenarios(capabilities):
+            if scenario.long:  # its rows take longer than its schedules
+                continue
             for preemptions, most_ms in ((1, 100), (2, 500)):
                 if preemptions > 1 and len(scenario.calls) > 2:
                     continue
@@ -306,7 +308,7 @@ def acquit(goes: Goes) -> Iterator[Row]:
             around = [
                 each
                 for each in scenarios(capabilities)
-                if each.clause(processes=processes) and not each.once
+                if each.clause(processes=processes) and not each.once and not each.long
             ]
             for scenario in islice(cycle(around), goes.sweeps * per_cent // 100):
                 found = swept(made.of(scenario, judge), judge, 1, lambda: False)

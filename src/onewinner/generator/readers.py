@@ -99,7 +99,7 @@ def snapshots(sheet: Sheet, rounds: int) -> Iterator[Round]:
     for index in range(rounds):
         place = (sheet.plugin(index), "n")
         if is_long(sheet, index):
-            planted, moves, _ = belt(place, put, take, _MOVES)
+            planted, moves, _ = belt(place, put, take, 4 * _MOVES)
         else:
             planted, moves = (Call(put, *place, "t0", 0),), []
             for move in range(1, _MOVES + 1):

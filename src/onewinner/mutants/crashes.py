@@ -274,12 +274,13 @@ class UpdatesByDeleting(_UnderALock):
         ttl_ms: int | None = None,
     ) -> bool:
         """Update by a delete and a register, under a lock that makes one step of them."""
+        self._key(key, "update")
+        rules.ttl(ttl_ms, "update")
         with self._alone():
             changed = change(self.lookup(key))
             if changed is ABSENT:
                 return False
             rules.value_text(changed, "update", self._profile)
-            rules.ttl(ttl_ms, "update")
             self.delete(key)
             self.register(key, changed, ttl_ms=ttl_ms)
             return True

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.contract import OPTIONAL_OPERATIONS
 from onewinner.generator import Call, Pass
-from onewinner.schedule.scenario import Scenario, claim, made
+from onewinner.schedule.scenario import LONG_ROWS, Scenario, claim, long_rows, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onewinner.contract import Capabilities
+    from onewinner.contract import Capabilities, Json
 
 _TICK: Final = Pass(2, 2)
 _OBSERVE: Final = made("observe")
@@ -25,7 +25,7 @@ def newer_scenarios(capabilities: Capabilities) -> Iterator[Scenario]:
         for f, expected in (("delete_if_equal", "mine"), ("delete_if", {"equals": "mine"})):
             yield from _deletes(f, expected)
         yield from _comparisons()
-        yield from _readers()
+        yield from _readers(capabilities)
     if capabilities.overflow_option and capabilities.eviction is not None:
         yield from _rejections(capabilities)
     if capabilities.strict_ages:
@@ -109,8 +109,9 @@ def _comparisons() -> Iterator[Scenario]:
         )
 
 
-def _readers() -> Iterator[Scenario]:
+def _readers(capabilities: Capabilities) -> Iterator[Scenario]:
     """Readers of several rows while one goes and then another comes."""
+    cap = capabilities.limits.plugin_row_cap
     both = Call("lookup_many", "", "n", None, ["a", "b"])
     for name, clause, reader in (
         ("many looked up", "READ-10", both),
@@ -124,6 +125,20 @@ def _readers() -> Iterator[Scenario]:
             inspect=(reader,),
             needs=(reader.f, "delete"),
         )
+    if capabilities.scope != "process" or (cap is not None and cap <= 2 * LONG_ROWS):
+        return
+    room: dict[str, Any] = {"max_entries": 10 * LONG_ROWS}
+    keys: list[Json] = ["a", *(call.key for call in long_rows()), "b"]
+    batches = Call("lookup_many", "", "n", None, keys, **room)
+    yield Scenario(
+        name="very many looked up while rows change",
+        clauses=(None, "READ-10"),
+        prepare=(claim("1", "a", **room), *long_rows()),
+        calls=(batches, made("delete", "a", **room), claim("2", "b", **room)),
+        inspect=(batches,),
+        needs=("lookup_many", "delete"),
+        long=True,
+    )
 
 
 def _rejections(capabilities: Capabilities) -> Iterator[Scenario]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from onewinner.generator import Call
 
 if TYPE_CHECKING:
     from onewinner.contract import Json
     from onewinner.generator import Step
+
+LONG_ROWS: Final = 150
+"""Rows of a scenario that is long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,8 @@ class Scenario:
     `needs` are operations. `each` is done by every claimant after the preparation, and held by
     nobody: what each observes, before they meet. `once` is done once for all schedules, which then
     share a plugin and make up for what they changed with `undo`. `fresh`: each schedule has a
-    location of its own that does not exist yet, and the calls connect to it.
+    location of its own that does not exist yet, and the calls connect to it. `long`: it has more
+    rows than a page, which take time to prepare, so it is swept at statements alone.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Scenario:
     once: tuple[Step, ...] = ()
     undo: tuple[Call, ...] = ()
     fresh: bool = False
+    long: bool = False
 
     def clause(self, *, processes: bool) -> str | None:
         """Answer the clause that it judges there."""
@@ -77,3 +82,10 @@ def claim(
 ) -> Call:
     """Write a claim, or with `f` another call that takes a value."""
     return Call(f, "", space, key, value, ttl_ms, max_entries, policy)
+
+
+def long_rows() -> tuple[Call, ...]:
+    """Write the claims that make a namespace longer than a page or a batch of a hundred."""
+    return tuple(
+        claim("fill", f"f{number:03}", max_entries=10 * LONG_ROWS) for number in range(LONG_ROWS)
+    )

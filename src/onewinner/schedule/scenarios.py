@@ -6,11 +6,11 @@ points in turn. Plugins are left empty here: every schedule has one that nobody 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.generator import Call, Pass
 from onewinner.schedule.newer_scenarios import newer_scenarios
-from onewinner.schedule.scenario import Scenario, claim, made
+from onewinner.schedule.scenario import LONG_ROWS, Scenario, claim, long_rows, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +136,22 @@ class _Sheet:
             inspect=self._look("a", "b"),
             needs=("entries", "clear"),
         )
+        cap = self._capabilities.limits.plugin_row_cap
+        if self._capabilities.scope == "process" and (cap is None or cap > 2 * LONG_ROWS):
+            room: dict[str, Any] = {"max_entries": 10 * LONG_ROWS}
+            yield Scenario(
+                name="long listing while rows change",
+                clauses=(None, "READ-5"),
+                prepare=(claim("1", "a", **room), self._tick, *long_rows()),
+                calls=(
+                    made("entries", None, **room),
+                    made("delete", "a", **room),
+                    claim("2", "b", **room),
+                ),
+                inspect=self._look("a", "b", **room),
+                needs=("entries", "delete"),
+                long=True,
+            )
 
     def evictions(self) -> Iterator[Scenario]:
         """Claims that meet in a full namespace."""

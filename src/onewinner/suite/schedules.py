@@ -97,9 +97,10 @@ class Sweeps:
         left = [each for each in scenarios(self.capabilities) if self._applies(each)]
         if not left:
             return
+        self.boundary = self._boundary(crew, clock, left[0])
+        left = [each for each in left if self.boundary == "sql" or not each.long]
         for scenario in left:
             self._about(scenario).scenarios += 1
-        self.boundary = self._boundary(crew, clock, left[0])
         for number, each in enumerate(passes(self.boundary, self.deeper, shared=self.shares)):
             factor = _FIRST_FACTOR if self.boundary == "sql" and not number else 1
             over_ns = started + int(budget_s * factor * 1e9)
