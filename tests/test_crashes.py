@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import file_stores
 import pytest
 
+import file_stores
 from onewinner.adapters.targets import Target
 from onewinner.clock import SystemClock, monotonic_ns, sleep
 from onewinner.contract import Capabilities

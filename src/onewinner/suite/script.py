@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import Absent
-from onewinner.model import Count, Listing, Many, Refused, Size, Status, Value, as_code
+from onewinner.model import (
+    Count,
+    Listing,
+    Many,
+    Refused,
+    Size,
+    Status,
+    Value,
+    as_code,
+    describe_call,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onewinner.adapters.targets import Target
-    from onewinner.model import Answer
+    from onewinner.model import Answer, Call
 
 
 _IMPORTS: Final = {
@@ -35,6 +45,28 @@ class Step:
     code: str
     seen: str
     at_ms: int
+
+
+class Names:
+    """The names of what a program observed, by the comparison that each came with."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, str] = {}
+
+    def statement(self, call: Call, on: str) -> str:
+        """Answer a call as Python; a comparison is that of the observation which it came from."""
+        name = self._of.get(call.comparison or "")
+        if name is None:
+            return f"{on}.{describe_call(call)}"
+        shown = describe_call(replace(call, comparison=""))
+        return f"{on}.{shown.replace(repr(''), f'{name}.comparison', 1)}"
+
+    def observed(self, call: Call) -> str:
+        """Answer a name for what a call observed, none where it did not."""
+        if call.f != "observe" or call.noted is None:
+            return ""
+        self._of[call.noted] = name = f"seen{len(self._of) + 1}"
+        return name
 
 
 def tolerant(code: str) -> str:

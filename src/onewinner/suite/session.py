@@ -40,7 +40,7 @@ from onewinner.suite.divergence import Divergence, Undecided
 from onewinner.suite.handle import Handle
 from onewinner.suite.lifetimes import Lifetimes
 from onewinner.suite.recollection import Recollection
-from onewinner.suite.script import Step, tolerant
+from onewinner.suite.script import Names, Step, tolerant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ class Session:
     _others: list[State] = field(default_factory=list)
     _narrowed: bool = False
     _times: dict[tuple[str, str, str, int], tuple[int, int | None]] = field(default_factory=dict)
-    _observations: dict[str, str] = field(default_factory=dict)
+    _names: Names = field(default_factory=Names)
 
     def __post_init__(self) -> None:
         self._rules = Rules.of(self.capabilities)
@@ -279,7 +279,7 @@ class Session:
 
         Raises Undecided where nothing explains it and some explanations were not kept.
         """
-        statement, before = self._statement(call, on), self.state
+        statement, before = self._names.statement(call, on), self.state
         possible = [
             outcome
             for state in (before, *self._others)
@@ -299,27 +299,12 @@ class Session:
         self._keep(agreeing)
         self.was_at_cap |= any(isinstance(a, Refused) and a.rule == "CAP-1" for a in expected)
         self.last.done(before, self.state, call, seen, self.now)
-        assign = assign or self._observed(call)
+        assign = assign or self._names.observed(call)
         code = f"{assign} = {statement}" if assign else statement
         code = tolerant(code) if isinstance(seen, Raised) else code
         self.steps.append(Step(code, describe_observed(seen), self.now))
         if self.on_step is not None:
             self.on_step(before, call, seen)
-
-    def _statement(self, call: Call, on: str) -> str:
-        """Answer a call as Python; a comparison is that of the observation which it came from."""
-        name = self._observations.get(call.comparison or "")
-        if name is None:
-            return f"{on}.{describe_call(call)}"
-        shown = describe_call(replace(call, comparison=""))
-        return f"{on}.{shown.replace(repr(''), f'{name}.comparison', 1)}"
-
-    def _observed(self, call: Call) -> str:
-        """Answer a name for what a call observed, none where it did not."""
-        if call.f != "observe" or call.noted is None:
-            return ""
-        self._observations[call.noted] = name = f"seen{len(self._observations) + 1}"
-        return name
 
     def _named(self, call: Call, seen: Raised) -> bool:
         """Tell whether an error names what was called, as far as the store says that its do."""
