@@ -142,7 +142,7 @@ class _Sheet:
             yield Scenario(
                 name="long listing while rows change",
                 clauses=(None, "READ-5"),
-                prepare=(claim("1", "a", **room), self._tick, *long_rows()),
+                prepare=(claim("1", "a", **room), self._tick, *long_rows(), self._tick),
                 calls=(
                     made("entries", None, **room),
                     made("delete", "a", **room),
