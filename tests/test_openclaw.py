@@ -255,6 +255,7 @@ class TestStore:
             "huge_ttl_is_refused_or_works": "TTL-7",
             "rows_written_while_the_clock_is_behind_stay": "EVICT-12",
             "rows_renewed_while_the_clock_is_behind_stay": "EVICT-12",
+            "rows_written_by_another_handle_while_the_clock_is_behind_stay": "EVICT-12",
             "unkeepable_text_is_refused_or_distinct": "INPUT-10",
             "keys_with_nul_are_refused_or_distinct": "INPUT-10",
         }
