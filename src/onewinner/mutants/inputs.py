@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from onewinner.contract import ABSENT, InvalidInput, LimitExceeded
+from onewinner.contract import ABSENT, BASE, InvalidInput, LimitExceeded
 from onewinner.mutants.file_rows import FileRows, FileRowsBackend
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
@@ -16,7 +16,8 @@ from onewinner.stores.sqlite import SqliteBackend, SqliteStore
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from onewinner.contract import Absent, Json, Store
+    from onewinner.clock import Clock
+    from onewinner.contract import Absent, Json, Profile, Store
     from onewinner.stores.input import Opening
     from onewinner.stores.sqlite import Run
 
@@ -169,6 +170,15 @@ class OptionsNotCompared(SqliteBackend):
         """Check this opening by itself."""
         wanted = rules.opening(plugin_id, namespace, max_entries, default_ttl_ms, self.profile)
         return self.store(self, wanted)
+
+
+@mutant("INPUT-3")
+class OptionsPerConnection(SqliteBackend):
+    """Two parts of one program with a connection each evict by limits of their own."""
+
+    def __init__(self, location: str, *, clock: Clock, profile: Profile = BASE) -> None:
+        super().__init__(location, clock=clock, profile=profile)
+        self._openings = {}
 
 
 @mutant("INPUT-4")

@@ -77,6 +77,17 @@ def max_entries_is_checked(s: Session) -> None:
     s.open(max_entries=5).observe("k")
 
 
+@case("INPUT-3")
+def options_are_those_of_all_connections(s: Session) -> None:
+    """Another connection of the process cannot open a namespace with other options either."""
+    s.judge()
+    s.open(max_entries=5).claim("k", 1)
+    other = s.connect()
+    s.try_open(max_entries=6, backend=other)
+    s.try_open(max_entries=5, default_ttl_ms=LONG_MS, backend=other)
+    s.open(max_entries=5, backend=other).observe("k")
+
+
 @case("INPUT-4", "lookup")
 def keys_are_checked(s: Session) -> None:
     """An empty key and one over 512 bytes are refused by every operation; 512 bytes are not."""
