@@ -239,6 +239,8 @@ def openings(scene: Scene) -> None:
     scene.see(lambda: type(scene.open("p", "zero", max_entries=0)) is object)
     scene.open(max_entries=5)
     scene.see(lambda: type(scene.open(max_entries=6)) is object)
+    scene.reconnect()
+    scene.see(lambda: type(scene.open(max_entries=6)) is object)
 
 
 def removals(scene: Scene) -> None:
@@ -448,7 +450,8 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         ttl-truncated-to-integer objects-become-text depth-limit-too-low value-limit-one-over
         refused-value-removes-row bytes-become-text""",
     openings: """namespace-length-unchecked reserved-plugins-open options-not-compared
-        namespace-cut-at-bad-character reserved-plugins-renamed max-entries-zero-is-one""",
+        options-per-connection namespace-cut-at-bad-character reserved-plugins-renamed
+        max-entries-zero-is-one""",
     removals: """delete-always-true consume-leaves-row clear-spares-permanent-rows
         entries-unordered delete-answers-none""",
     objects: "value-aliasing parsed-values-shared shallow-copy-kept",
