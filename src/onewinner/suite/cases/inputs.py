@@ -117,6 +117,7 @@ def _newer_calls(s: Session, space: Handle, key: Any) -> None:
         space.delete_if(key, {"equals": 1})
     if has("update"):
         space.update(key, {"increment": 1})
+    space.observe()
     if has("observe"):
         seen = space.observation(key)
         if has("compare_and_apply"):
@@ -150,10 +151,12 @@ def trimmed_keys_are_one_key(s: Session) -> None:
             space.consume(spelt)
             space.observe(plain, spelt)
             space.claim(plain, 4)
+            space.observe(plain)
         if "delete" in s.capabilities.operations:
             space.delete(spelt)
             space.observe(plain)
         space.claim(plain, 1)
+        space.observe(plain)
         _newer_calls(s, space, spelt)
         space.observe(plain)
 
