@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,7 +41,7 @@ from onewinner.suite.schedules import Sweeps, swept
 from onewinner.suite.scratch import scratch_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from onewinner.clock import Clock
     from onewinner.contract import Capabilities
@@ -187,12 +188,12 @@ def find(name: str, goes: Goes, how: str) -> Iterator[Row]:
     """
     grain, found = Grain(False), []
     for grain in grains(name):
-        if found := list(finds(name, goes, grain)):
+        if found := list(of_mutant(name, goes, grain)):
             break
     judged = goes.judged and not how
     tries = 1
     while judged and tries < TRIES and found and not in_time(found):
-        found = list(finds(name, goes, grain))
+        found = list(of_mutant(name, goes, grain))
         tries += 1
     if len(found) < goes.finds:
         told = f"{len(found)} of {goes.finds}"
@@ -235,20 +236,27 @@ def grains(name: str) -> Iterator[Grain]:
         yield Grain(True, "syscall")
 
 
-def finds(name: str, goes: Goes, grain: Grain) -> Iterator[Found]:
-    """Yield how a mutant was found each time, until it is not."""
+def finds(
+    target: str, most: int, grain: Grain, around: Callable[[Capabilities], list[Scenario]]
+) -> Iterator[Found]:
+    """Yield how a defect was found each time, until it is not, with a new crew after a few."""
     made_so_far = 0
-    while made_so_far < goes.finds:
-        with stages(f"mutant:{name}", grain) as (capabilities, made):
-            around = about(name, capabilities, processes=grain.processes)
-            for _ in range(min(FINDS_OF_A_CREW, goes.finds - made_so_far)):
-                one = first_bad(made, capabilities, around)
+    while made_so_far < most:
+        with stages(target, grain) as (capabilities, made):
+            for _ in range(min(FINDS_OF_A_CREW, most - made_so_far)):
+                one = first_bad(made, capabilities, around(capabilities))
                 if one is None:
                     return
                 made_so_far += 1
                 yield one
                 if one.bad.ran.died:
                     break
+
+
+def of_mutant(name: str, goes: Goes, grain: Grain) -> Iterator[Found]:
+    """Yield how a mutant was found each time, until it is not."""
+    around = partial(about, name, processes=grain.processes)
+    return finds(f"mutant:{name}", goes.finds, grain, around)
 
 
 def replay(name: str, bad: Bad, goes: Goes, how: str, *, processes: bool) -> Row:

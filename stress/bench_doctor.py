@@ -233,6 +233,10 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="FILE", help="go on from what FILE holds")
     parser.add_argument("--smoke", action="store_true", help="one family, no speed judged")
     options = parser.parse_args()
+    if options.smoke and options.keep:
+        parser.error("--smoke measures another thing than --keep goes on with: give one of them")
+    if options.doctors < 1 or options.verifies < 2:
+        parser.error("it takes 1 doctor and 2 verifies, one quiet and one busy, at the least")
     goes = Goes(options.doctors, options.verifies, options.jobs, None, True)
     if options.smoke:
         goes = Goes(1, 2, options.jobs, "isolation", False)

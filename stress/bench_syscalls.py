@@ -31,13 +31,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import commands
 from bench_detection import (
-    FINDS_OF_A_CREW,
     TRIES,
     WORST_MS,
     Found,
     Grain,
     Row,
-    first_bad,
+    finds,
     stages,
 )
 
@@ -61,9 +60,9 @@ class Goes(NamedTuple):
     judged: bool
 
 
-def fresh(capabilities: Capabilities) -> Scenario:
+def fresh(capabilities: Capabilities) -> list[Scenario]:
     """Answer the scenario of two claims of one vacant key."""
-    return next(each for each in scenarios(capabilities) if each.name == "fresh")
+    return [each for each in scenarios(capabilities) if each.name == "fresh"]
 
 
 def count(name: str, target: int, measured: int) -> Row:
@@ -80,10 +79,10 @@ def duration(name: str, target_ms: float | None, measured_ms: float) -> Row:
 def find(name: str, goes: Goes, directory: Path) -> Iterator[Row]:
     """Find the race again and again, with a new crew after a few times, then replay it."""
     target = commands.target(name, directory)
-    found = list(finds(target, goes))
+    found = list(finds(target, goes.finds, GRAIN, fresh))
     tries = 1
     while goes.judged and tries < TRIES and slowest(found) > WORST_MS:
-        found = list(finds(target, goes))
+        found = list(finds(target, goes.finds, GRAIN, fresh))
         tries += 1
     if len(found) < goes.finds:
         yield Row(f"{name}: found", f"{goes.finds}", f"{len(found)}, then not", False)
@@ -106,19 +105,6 @@ def slowest(found: list[Found]) -> float:
     return max((each.ms for each in found), default=0.0)
 
 
-def finds(target: str, goes: Goes) -> Iterator[Found]:
-    """Yield how the race was found each time, until it is not."""
-    made_so_far = 0
-    while made_so_far < goes.finds:
-        with stages(target, GRAIN) as (capabilities, made):
-            for _ in range(min(FINDS_OF_A_CREW, goes.finds - made_so_far)):
-                one = first_bad(made, capabilities, [fresh(capabilities)])
-                if one is None:
-                    return
-                made_so_far += 1
-                yield one
-
-
 def acquit(name: str, goes: Goes, directory: Path) -> Iterator[Row]:
     """Sweep over a right claimant again and again."""
     times = []
@@ -126,7 +112,7 @@ def acquit(name: str, goes: Goes, directory: Path) -> Iterator[Row]:
     with stages(commands.target(name, directory), GRAIN) as (capabilities, made):
         judge = Judge(capabilities)
         for _ in range(goes.sweeps):
-            stage = made.of(fresh(capabilities), judge)
+            stage = made.of(*fresh(capabilities), judge)
             begun = time.perf_counter()
             found = swept(stage, judge, 1, lambda: False)
             times.append((time.perf_counter() - begun) * 1_000)

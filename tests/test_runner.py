@@ -335,6 +335,8 @@ class TestWorkerPool:
         (tmp_path / "schedstat").write_text(f"{ran} {waited} 7\n")
         assert waits_for_machine(tmp_path) is held_up
         assert not waits_for_machine(tmp_path / "gone")
+        (tmp_path / "schedstat").unlink()  # a kernel need not have it
+        assert waits_for_machine(tmp_path) is (state == "D")
 
     def test_death_is_found_and_named(self, tmp_path: Path) -> None:
         """A worker that dies ends the block at once, with the signal and the call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from onewinner.contract import ABSENT, LimitExceeded
@@ -17,7 +18,7 @@ from onewinner.stores.newer_sqlite import (
 from onewinner.stores.sqlite import LIVE, ROW, SPACE, STAMP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from onewinner.contract import Absent, Compared, Intent, Json
     from onewinner.stores.sqlite import Run, SqliteStore
@@ -56,8 +57,21 @@ class UpdateToNullIsLeft(_Changes):
         return ABSENT if changed is None else changed
 
 
-class _WithoutDefault(NewerSqliteStore):
+class _Forgets(NewerSqliteStore):
     """A store that can forget for a call what its default TTL is; for threads with own handles."""
+
+    @contextmanager
+    def _without_default(self) -> Iterator[None]:
+        default, self._default_ttl_ms = self._default_ttl_ms, None
+        try:
+            yield
+        finally:
+            self._default_ttl_ms = default
+
+
+@mutant("TTL-2")
+class UpdatesIgnoreDefaultTtl(_Forgets):
+    """Only older writers know the default: a counter of one hour is never started anew."""
 
     def update(
         self,
@@ -67,31 +81,20 @@ class _WithoutDefault(NewerSqliteStore):
         ttl_ms: int | None = None,
     ) -> bool:
         """Update without the default, which only `register` knows."""
-        default, self._default_ttl_ms = self._default_ttl_ms, None
-        try:
+        with self._without_default():
             return super().update(key, change, ttl_ms=ttl_ms)
-        finally:
-            self._default_ttl_ms = default
 
 
 @mutant("TTL-2")
-class UpdatesIgnoreDefaultTtl(_WithoutDefault):
-    """Only older writers know the default: a counter of one hour is never started anew."""
-
-
-@mutant("TTL-2")
-class ComparisonsIgnoreDefaultTtl(NewerSqliteStore):
+class ComparisonsIgnoreDefaultTtl(_Forgets):
     """What a comparison sets never ends, in a namespace whose rows all should."""
 
     def compare_and_apply(
         self, key: str, comparison: str, intent: Intent, *, ttl_ms: int | None = None
     ) -> Compared:
         """Compare without the default."""
-        default, self._default_ttl_ms = self._default_ttl_ms, None
-        try:
+        with self._without_default():
             return super().compare_and_apply(key, comparison, intent, ttl_ms=ttl_ms)
-        finally:
-            self._default_ttl_ms = default
 
 
 @mutant("EVICT-1")

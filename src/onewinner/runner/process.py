@@ -340,6 +340,8 @@ def waits_for_machine(thread: Path) -> bool:
     with contextlib.suppress(OSError, IndexError, ValueError):
         stat = (thread / "stat").read_text("ascii", "replace")
         state = stat.rpartition(")")[2].split()[0]
+        if state != "R":
+            return state == "D"
         ran, waited = map(int, (thread / "schedstat").read_text("ascii").split()[:2])
-        return state == "D" or (state == "R" and waited > _STARVED * ran)
+        return waited > _STARVED * ran
     return False

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from onewinner.schedule.victims import Fell
     from onewinner.suite.faults import Ask, Tally
 
-_LEAST_S: Final = 4.0
+_LEAST_S: Final = 3.0
 _POINTS_MOST: Final = 60
 _HUNG_MOST: Final = 2
 _LATE: Final = "late"

@@ -37,7 +37,7 @@ class Lifetimes:
             return
         if isinstance(ttl_ms, int):
             self._ends_ns.append(begun_ns + (ttl_ms - self._unit_ms) * _MS_NS)
-        self._overtaken |= any(each <= now_ns for each in self._ends_ns)
+        self._overtaken = self._overtaken or any(each <= now_ns for each in self._ends_ns)
 
     def counted(self, answer: Answer) -> Answer:
         """Answer how many a sweep may count, where a call may have removed some of them before."""

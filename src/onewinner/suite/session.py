@@ -271,7 +271,8 @@ class Session:
         self.current = ""
         call = replace(call, noted=noted(raw))
         self.judge_seen(call, seen, on=on, assign=assign)
-        self._lifetimes.called(call, self.state, begun_ns)
+        if not self.virtual:
+            self._lifetimes.called(call, self.state, begun_ns)
         return seen, raw
 
     def judge_seen(self, call: Call, seen: Observed, *, on: str, assign: str = "") -> None:

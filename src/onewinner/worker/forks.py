@@ -104,7 +104,7 @@ def forked(
         for key in ("parent last 1", "parent last 2"):
             mine(key)
         backend.close()
-    _look(said, watcher or target.connect(location, clock), plugin)
+    _look(said, target.connect(location, clock) if watcher is None else watcher, plugin)
 
 
 def _look(
