@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import shlex
 import sys
 from dataclasses import dataclass
@@ -172,6 +173,20 @@ def resolve(spec: str, faults: str | None = None) -> Connect:
         f"target {spec!r} is unknown: use a built-in name ({', '.join(sorted(BUILT_IN))}), "
         f"openclaw@VERSION, python:package.module:connect, exec:COMMAND, or mutant:NAME"
     )
+
+
+def source_of(target: Target) -> tuple[str, int] | None:
+    """Answer the file and the line where the code of an adapter begins, None where nobody knows.
+
+    Of a command that is its first word that names a file from here.
+    """
+    if target.served:
+        words = command_of(target.name) if target.name.startswith("exec:") else ()
+        own = [word for word in words if Path(word).is_file() and not Path(word).is_absolute()]
+        return (own[0], 1) if own else None
+    factory: Any = target.given or resolve(target.name)
+    code = getattr(inspect.unwrap(factory), "__code__", None)
+    return None if code is None else (code.co_filename, code.co_firstlineno)
 
 
 def command_of(spec: str) -> tuple[str, ...]:

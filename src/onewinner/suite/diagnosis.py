@@ -9,9 +9,10 @@ from onewinner.contract import Absent
 from onewinner.contract.clauses import CLAUSES
 from onewinner.contract.values import has_unkeepable_text
 from onewinner.model import Listing, Refused, Status, Value, describe_state
+from onewinner.suite import sequence
 from onewinner.suite.answers import Broken, Raised, strictly_aged
 from onewinner.suite.script import assertion, program
-from onewinner.suite.tree import Violation
+from onewinner.suite.tree import Recorded, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,8 @@ def violation(session: Session, divergence: Divergence, clause: str) -> Violatio
         happened=tuple(_timeline(session)),
         why=f"the rows before that call were: {_rows(divergence)}",
         script=_script(session, divergence),
+        timeline=sequence.timeline(session.made, session.start_ms),
+        recorded=Recorded(operations=sequence.operations_of(session.made), judge=sequence.JUDGE),
     )
 
 

@@ -104,7 +104,7 @@ def verify(target: Target, options: Options, *, on_progress: Listener | None = N
         assert probed.capabilities is not None
         level = _level(options, target, probed.capabilities)
         run = Run(target, probed.capabilities, level, options, chosen, run_dir, on_progress)
-        run.noted = probed.notes
+        run.noted, run.source = probed.notes, probed.source
         run.run()
         if (fault := target.fault()) is not None:  # seen by the last check
             raise fault

@@ -69,7 +69,7 @@ def run_failed_calls(ask: Ask, tally: Tally) -> None:
         for clause in ask.clauses:
             tally.left_out[clause] = "the kit cannot make the system calls of a server fail"
         return
-    with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
+    with Ground.of(ask) as ground:
         if (why := refusal() or ground.crew.trace()) is not None:
             for clause in ask.clauses:
                 tally.left_out[clause] = why

@@ -17,6 +17,7 @@ from onewinner.suite.heat import reproduce
 from onewinner.suite.kept import Kept
 from onewinner.suite.linearity import model_for
 from onewinner.suite.rulings import DRIFT_MAX_MS
+from onewinner.suite.traffic import Traffic
 from onewinner.suite.tree import CheckResult, Status, Violation
 
 if TYPE_CHECKING:
@@ -26,15 +27,20 @@ if TYPE_CHECKING:
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
+    from onewinner.suite.ground import Story
 
 
 @dataclass(slots=True)
 class Broken:
-    """A clause that was seen broken: one sentence, what happened, and which rule it breaks."""
+    """A clause that was seen broken: one sentence, what happened, and which rule it breaks.
+
+    `story` is what happened as it is drawn and judged again, where it was made of calls.
+    """
 
     summary: str
     happened: tuple[str, ...]
     why: str
+    story: Story | None = None
 
 
 @dataclass(slots=True)
@@ -60,9 +66,15 @@ class Tally:
         counted = self.counts.get(name, 0)
         return counted if isinstance(counted, int) else 0
 
-    def blame(self, clause: str, summary: str, happened: tuple[str, ...], why: str) -> None:
+    def blame(
+        self, clause: str, summary: str, happened: tuple[str, ...] | Story, why: str
+    ) -> None:
         """Note that a clause was seen broken; the first time counts."""
-        self.broken.setdefault(clause, Broken(summary, happened, why))
+        if isinstance(happened, tuple):
+            broken = Broken(summary, happened, why)
+        else:
+            broken = Broken(summary, happened.lines, why, happened)
+        self.broken.setdefault(clause, broken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +82,8 @@ class Ask:
     """What a check with faults is asked to do; `kept` takes the history of its calls and acts.
 
     `stop_at_first`: the first clause that is seen broken is enough. `brief`: only a first look is
-    asked for, within the budget, so that what was found right is no evidence.
+    asked for, within the budget, so that what was found right is no evidence. `traffic` counts the
+    calls that are made.
     """
 
     target: Target
@@ -82,6 +95,7 @@ class Ask:
     kept: Kept | None = None
     stop_at_first: bool = False
     brief: bool = False
+    traffic: Traffic = field(default_factory=Traffic)
 
     def time_s(self, least_s: float) -> float:
         """Answer the seconds that the check has, at least so many where it is to be evidence."""
@@ -266,6 +280,7 @@ def _results(
             evidence=dict(tally.counts),
             violation=None if broken is None else _violation(clause, broken, ask),
             seconds=seconds,
+            traffic=ask.traffic if clause == FAULTS[name].clauses[0] else None,
             notes=tuple(f"{name}: {note}" for note in tally.notes),
         )
 
@@ -277,4 +292,6 @@ def _violation(clause: str, broken: Broken, ask: Ask) -> Violation:
         happened=broken.happened,
         why=broken.why,
         reproduce=f"{reproduce(ask.target, clause, ask.seed)} --level crash",
+        timeline=None if broken.story is None else broken.story.timeline,
+        recorded=None if broken.story is None else broken.story.recorded,
     )

@@ -52,7 +52,7 @@ def run_full_disk(ask: Ask, tally: Tally) -> None:
             ask.clauses, f"no copy of the command could be held, for {why}"
         )
         return
-    with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
+    with Ground.of(ask) as ground:
         _Full(ask, tally, ground).run()
         if not tally.number("claims failed by storage"):
             why = "no claim failed: the store wrote to no file inside it"

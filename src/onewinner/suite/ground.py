@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from onewinner.clock import (
@@ -22,8 +22,11 @@ from onewinner.nemesis import act, is_act, remark
 from onewinner.nemesis.acts import told as act_told
 from onewinner.schedule.claimant import Returned
 from onewinner.schedule.crew import Crew
-from onewinner.suite.held import told
+from onewinner.suite.held import answer_told, call_told, told
 from onewinner.suite.orders import Judge
+from onewinner.suite.timeline import timeline_of
+from onewinner.suite.traffic import Traffic
+from onewinner.suite.tree import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +42,12 @@ if TYPE_CHECKING:
     from onewinner.schedule.crew import PythonClaimant
     from onewinner.schedule.gate import Boundary
     from onewinner.suite.answers import Observed
+    from onewinner.suite.faults import Ask
     from onewinner.suite.kept import Kept
+    from onewinner.suite.timeline import Timeline
+
+CRASH: Final = "crash"
+"""How a history is judged in which calls were cut off (see `suite.rejudging`)."""
 
 HURT: Final = "hurt"
 """The phase of a call whose process suffered: unless it answered, it may have happened or not."""
@@ -64,9 +72,30 @@ class Place:
         """The calls, without the acts."""
         return [each for each in self.entries if not is_act(each)]
 
-    def story(self) -> tuple[str, ...]:
-        """Answer what happened, a line each."""
-        return tuple(act_told(each) if is_act(each) else told(each) for each in self.entries)
+    def story(self, *, wrong: Operation | None = None) -> Story:
+        """Answer what happened, with the call that nothing explains: the last one if not said."""
+        calls = self.calls
+        amiss = calls[-1:] if wrong is None else [wrong]
+        return Story(
+            lines=tuple(act_told(each) if is_act(each) else told(each) for each in self.entries),
+            timeline=timeline_of(
+                calls,
+                call=call_told,
+                answer=answer_told,
+                marks=[(each.invoked_ns, act_told(each)) for each in self.entries if is_act(each)],
+                wrong=amiss,
+            ),
+            recorded=Recorded(operations=tuple(calls), judge=CRASH),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What happened at a place: a line each, as it is drawn, and as it is judged again."""
+
+    lines: tuple[str, ...]
+    timeline: Timeline
+    recorded: Recorded
 
 
 class Ground:
@@ -96,6 +125,7 @@ class Ground:
             start_ms = virtual_start_ms(capabilities.ttl_unit_ms)
             self.clock = SharedClock(home / "clock", start_ms=start_ms)
         self._claimants = claimants
+        self.traffic = Traffic()
         self._kept = kept
         self._environment = environment
         self._places: list[Place] = []
@@ -104,6 +134,15 @@ class Ground:
         self._made = 0
         self._prefix = f"f{wall_ns():x}" if target.location is not None else "f"
         self._stack = ExitStack()
+
+    @classmethod
+    def of(cls, ask: Ask, *, claimants: int = 2) -> Self:
+        """Answer the ground of a check with faults; what goes on there is counted as traffic."""
+        ground = cls(
+            ask.target, ask.capabilities, ask.home, claimants=claimants, kept=ask.kept
+        )
+        ground.traffic = ask.traffic
+        return ground
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -128,6 +167,13 @@ class Ground:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+        for place in self._places:
+            self.traffic.note(place.calls)
+            self.traffic.faults += [
+                (each.invoked_ns, act_told(each))
+                for each in place.entries
+                if is_act(each) and each.f != "advance"
+            ]
         if self._kept is not None:
             self._keep(self._kept)
 
@@ -154,8 +200,7 @@ class Ground:
             (self.home / plugin).mkdir()
             location = str(self.home / plugin)
         place = Place(plugin, location)
-        if self._kept is not None:
-            self._places.append(place)
+        self._places.append(place)
         return place
 
     def address(self, place: Place) -> str:

@@ -21,21 +21,24 @@ from onewinner.suite.rulings import (
     DRIFT_MAX_MS,
     RULINGS,
     broken_chain,
+    drawn,
     happened,
     sound_rounds,
 )
-from onewinner.suite.tree import CheckResult, Status, Violation, rule_of_three
+from onewinner.suite.rejudging import KEYS, RACE, facts_of
+from onewinner.suite.traffic import Traffic
+from onewinner.suite.tree import CheckResult, Recorded, Status, Violation, rule_of_three
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from onewinner.adapters.targets import Target
     from onewinner.checker.invariants import Broken
     from onewinner.contract import Capabilities
-    from onewinner.runner import PlayedBlock, WorkerPool
+    from onewinner.runner import Played, PlayedBlock, WorkerPool
     from onewinner.suite.engine import Listener
     from onewinner.suite.kept import Kept
-    from onewinner.suite.linearity import Linearity
     from onewinner.suite.races import Mode, Race
 
 _HARD_FACTOR: Final = 4.0
@@ -97,6 +100,8 @@ class Heat:
         self._racing_ns = self._found_ns = 0
         self._stalls: set[int] = set()
         self._stumble = ""
+        self._recorded: dict[str, Recorded] = {}
+        self._traffic = Traffic()
 
     def play(self, pool: WorkerPool) -> str:
         """Play until there is a verdict; answer why it cannot be had, nothing where it can.
@@ -181,7 +186,7 @@ class Heat:
             self._stumble = broken_chain(block)
         if not self._stumble:
             for broken in self._ruling.judge(rounds):
-                self._note(broken)
+                self._note(broken, rounds)
         self._met += self._ruling.meter(
             [
                 each
@@ -191,6 +196,7 @@ class Heat:
             ]
         )
         self._judge_histories(block)
+        self._traffic.note(each for each in block.operations if each.extra["phase"] == "volley")
         self._handles = max(self._handles, block.handles)
         self._processes = max(self._processes, block.processes)
 
@@ -208,15 +214,16 @@ class Heat:
         for rounds in of_one_location(block.played):
             history = list(history_of(rounds, virtual=virtual, server=server))
             path = self._kept.write(history) if self._kept is not None else None
-            self._judge_history(judged(history, model), path)
-
-    def _judge_history(self, found: Linearity, path: Path | None) -> None:
-        self._keys += found.keys - found.undecided
-        self._keys_undecided += found.undecided
-        if found.broken is not None:
-            clause = self._note_history(found.broken)
-            if path is not None:
-                self._where.setdefault(clause, path)
+            found = judged(history, model)
+            self._keys += found.keys - found.undecided
+            self._keys_undecided += found.undecided
+            if found.broken is not None:
+                clause = self._note_history(found.broken)
+                self._recorded[clause] = Recorded(
+                    operations=tuple(history), judge=KEYS, eps_ms=model.eps_ms
+                )
+                if path is not None:
+                    self._where.setdefault(clause, path)
 
     def recover(self, block: PlayedBlock) -> None:
         """Judge a block whose workers are gone by what their journals tell.
@@ -236,7 +243,7 @@ class Heat:
             self._broken[clause] = replace(broken, why=known.why)
         return clause
 
-    def _note(self, broken: Broken) -> None:
+    def _note(self, broken: Broken, rounds: Sequence[Played]) -> None:
         """Keep a violation; failures after a stall count only if they come again and again.
 
         A round on which the judge's budget ran out is neither a violation nor evidence.
@@ -253,6 +260,14 @@ class Heat:
         self._hit(clause, broken)
         if known is None or len(broken.operations) < len(known.operations):
             self._broken[clause] = broken  # of a block's violations the one that is told fastest
+        if clause not in self._recorded:
+            serials = {each.extra.get("round") for each in broken.operations}
+            seen = [each for each in rounds if each.serial in serials]
+            self._recorded[clause] = Recorded(
+                operations=tuple(each for played in seen for each in played.operations),
+                judge=f"{RACE}{self._race.kind}",
+                rounds=facts_of(seen),
+            )
 
     def _hit(self, clause: str, broken: Broken) -> None:
         """Count the round, which is one key of one volley, in which something was wrong."""
@@ -312,6 +327,7 @@ class Heat:
             evidence={**self._stress(clause, status), **self._counts()},
             violation=violation,
             seconds=(monotonic_ns() - self._created) / 1e9,
+            traffic=self._traffic if clause == self._race.clauses[0] else None,
         )
 
     def _stress(self, clause: str, status: Status) -> dict[str, int | str]:
@@ -359,6 +375,8 @@ class Heat:
             why=broken.why,
             reproduce=reproduce(self._target, clause, self._seed),
             history=str(self._where.get(clause, "")),
+            timeline=drawn(broken),
+            recorded=self._recorded.get(clause),
         )
 
 

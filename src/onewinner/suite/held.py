@@ -10,14 +10,17 @@ from onewinner.contract import ABSENT, Entry
 from onewinner.contract.newer import WRITES
 from onewinner.history import Fail, Ok, Operation
 from onewinner.history.plain import shown
+from onewinner.suite.orders import ORDERS
 from onewinner.suite.replay import token_of
-from onewinner.suite.tree import REPLAY, Violation
+from onewinner.suite.timeline import timeline_of
+from onewinner.suite.tree import REPLAY, Recorded, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.orders import Judge
+    from onewinner.suite.timeline import Timeline
 
 _CLAIM: Final = "register_if_absent"
 _REFUSALS: Final = frozenset({"LIMIT_EXCEEDED", "INVALID_INPUT"})
@@ -103,10 +106,11 @@ def _summary(met: list[Operation]) -> str:
 
 def told(operation: Operation) -> str:
     """Write a call with its answer."""
-    return f"p{operation.process}: {_call(operation)} -> {_answer(operation)}"
+    return f"p{operation.process}: {call_told(operation)} -> {answer_told(operation)}"
 
 
-def _call(operation: Operation) -> str:
+def call_told(operation: Operation) -> str:
+    """Write a call as it was made."""
     value = operation.value
     given = [] if value["key"] is None else [repr(value["key"])]
     if operation.f in WRITES or value["value"] is not None:
@@ -115,7 +119,8 @@ def _call(operation: Operation) -> str:
     return f"{operation.f}({', '.join(given)})"
 
 
-def _answer(operation: Operation) -> str:
+def answer_told(operation: Operation) -> str:
+    """Write what a call answered."""
     match operation.outcome:
         case Ok(result) if result is ABSENT:
             return "no row"
@@ -145,7 +150,32 @@ def violation(bad: Bad, target: str, clause: str, processes: bool) -> Violation:
         happened=tuple(_story(bad)),
         why=why,
         reproduce=f"{REPLAY} {token}",
+        timeline=_drawn(bad.ran),
+        recorded=Recorded(operations=bad.ran.operations, judge=ORDERS),
     )
+
+
+def _drawn(ran: Ran) -> Timeline:
+    """Answer how a schedule is drawn: who was held where, and the calls from preparation to look.
+
+    Who is held begins before the others and ends after them; which answer is wrong is not known,
+    for it takes all of them that no order explains them.
+    """
+    met = [each for each in ran.operations if each.extra["phase"] == "meet"]
+    begun = {each.process: each.invoked_ns for each in met}
+    marks = [
+        (
+            begun[stop.who],
+            f"p{stop.who} is held before `{stop.point.name}` "
+            f"(point {stop.number} of {len(ran.points[stop.who])})",
+        )
+        for stop in ran.stops
+        if stop.who in begun
+    ]
+    prepared = [each for each in ran.operations if each.extra["phase"] == "prepare"]
+    looked = [each for each in ran.operations if each.extra["phase"] == "inspect"]
+    shown = [*prepared[-_NAMED_MOST:], *met, *looked]
+    return timeline_of(shown, call=call_told, answer=answer_told, marks=marks, wrong=met)
 
 
 def _story(bad: Bad) -> Iterator[str]:
@@ -160,13 +190,13 @@ def _story(bad: Bad) -> Iterator[str]:
         stopped.add(stop.who)
         of = len(ran.points[stop.who])
         yield (
-            f"p{stop.who}: {_call(met[stop.who])} is held before `{stop.point.name}` "
+            f"p{stop.who}: {call_told(met[stop.who])} is held before `{stop.point.name}` "
             f"(point {stop.number} of {of})"
         )
     for who in sorted(met, key=lambda each: (each in stopped, met[each].completed_ns or 0)):
         waited = " (it had to wait for the other)" if who in ran.waited else ""
-        again = "goes on" if who in stopped else _call(met[who])
-        yield f"p{who}: {again} -> {_answer(met[who])}{waited}"
+        again = "goes on" if who in stopped else call_told(met[who])
+        yield f"p{who}: {again} -> {answer_told(met[who])}{waited}"
     looked = [each for each in ran.operations if each.extra["phase"] == "inspect"]
     yield from (f"then {told(each)}" for each in looked)
     yield from _map(bad)

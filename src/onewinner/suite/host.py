@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from onewinner.adapters.targets import TargetError
+from onewinner.adapters.targets import TargetError, source_of
 from onewinner.clock import SystemClock, monotonic_ns
 from onewinner.contract import StoreError
 from onewinner.contract.newer import arguments
@@ -158,13 +158,14 @@ class _Watch:
 class Probed:
     """What a first look at a target showed: its capabilities, or why it cannot be judged.
 
-    `notes` are for whoever reads the run.
+    `notes` are for whoever reads the run; `source` is where the adapter's code begins.
     """
 
     capabilities: Capabilities | None = None
     refusal: str = ""
     lines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    source: tuple[str, int] | None = None
 
 
 def probe(_send: Send, target: Target, location: str) -> Probed:
@@ -207,7 +208,7 @@ def probe(_send: Send, target: Target, location: str) -> Probed:
     if target.served and (fault := target.fault()) is not None:
         return Probed(refusal=str(fault), lines=tuple(lines))
     notes = () if served is None or served.concurrent else (_ONE_AT_A_TIME,)
-    return Probed(capabilities, lines=tuple(lines), notes=notes)
+    return Probed(capabilities, lines=tuple(lines), notes=notes, source=source_of(target))
 
 
 _WORDS: Final[tuple[tuple[str, str | None, Any], ...]] = (

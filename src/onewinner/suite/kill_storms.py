@@ -54,7 +54,7 @@ def run_storms(ask: Ask, tally: Tally) -> None:
     least_ns = began_ns + int(ask.budget_s / 2 * 1e9)
     hard_ns = began_ns + int(ask.time_s(5.0) * _HARD_FACTOR * 1e9)
     with (
-        Ground(ask.target, ask.capabilities, ask.home, claimants=1) as ground,
+        Ground.of(ask, claimants=1) as ground,
         Nursery(ask.target, ground.clock) as nursery,
     ):
         for number in range(_STORMS_MOST):
@@ -89,6 +89,7 @@ class _Aftermath:
         came = storm(self._ask.seed, number, self._place.plugin, self._ttl_ms, claims=claims)
         rage = Rage(self._ground.address(self._place), came.calls, came.answers)
         clients = nursery.rage(rage)
+        self._ask.traffic.faults.append((monotonic_ns(), "every process is killed (SIGKILL)"))
         if not all(client.ready for client in clients):
             self._tally.count("not begun")
             return

@@ -80,7 +80,7 @@ def run_kills_at_system_calls(ask: Ask, tally: Tally) -> None:
 def _run(ask: Ask, tally: Tally, boundary: Boundary) -> dict[str, str]:
     """Kill processes, and answer by clause what nothing can be said about."""
     with (
-        Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground,
+        Ground.of(ask) as ground,
         Nursery(ask.target, ground.clock) as nursery,
     ):
         _Kills(ask, tally, ground, nursery, boundary).run()

@@ -8,7 +8,7 @@ leave no expiry in doubt.
 from __future__ import annotations
 
 from itertools import permutations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.contract.newer import WRITES
 from onewinner.history import Fail, Info, Ok
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from onewinner.suite.answers import Observed
 
 
+ORDERS: Final = "orders"
+"""How the history of one schedule is judged (see `suite.rejudging`)."""
+
+
 class Judge:
     """Judges the schedules of stores with these capabilities."""
 
@@ -46,22 +50,26 @@ class Judge:
 
     def prepared(self, ran: Ran) -> bool:
         """Tell whether the preparation went as the contract has it; else nothing can be judged."""
-        return bool(self._before(ran))
+        return bool(self._before(ran.operations))
 
     def explains(self, ran: Ran) -> bool:
         """Tell whether some order of the calls that met explains what was answered and is left."""
-        met = [each for each in ran.operations if each.extra["phase"] == "meet"]
-        looked = [each for each in ran.operations if each.extra["phase"] == "inspect"]
-        states = self._before(ran)
+        return self.explained(ran.operations)
+
+    def explained(self, operations: Sequence[Operation]) -> bool:
+        """Tell the same of the operations of a schedule, however they were come by."""
+        met = [each for each in operations if each.extra["phase"] == "meet"]
+        looked = [each for each in operations if each.extra["phase"] == "inspect"]
+        states = self._before(operations)
         return any(
             self._follow(states, [*order, *looked])
             for order in permutations(met)
             if _permitted(order)
         )
 
-    def _before(self, ran: Ran) -> list[State]:
+    def _before(self, operations: Sequence[Operation]) -> list[State]:
         """Answer the states that the preparation may have left; of a shared one it is kept."""
-        steps = [each for each in ran.operations if each.extra["phase"] == "prepare"]
+        steps = [each for each in operations if each.extra["phase"] == "prepare"]
         if not steps:
             return [State()]
         kept = self._prepared.get(id(steps[0]))

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from onewinner.checker import narrate
 from onewinner.checker.campaign import (
     AGES,
     AT_CAP,
@@ -31,12 +32,14 @@ from onewinner.history import Fail, Info, Ok
 from onewinner.history.plain import shown
 from onewinner.model import Rules
 from onewinner.suite.newer_rulings import aged, exact, rejecting
+from onewinner.suite.timeline import timeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from onewinner.history import Operation
     from onewinner.runner import Played, PlayedBlock
+    from onewinner.suite.timeline import Timeline
 
     Judge: TypeAlias = "Callable[[Sequence[Played]], Iterator[Broken]]"
     Meter: TypeAlias = "Callable[[Sequence[Operation]], Contention]"
@@ -49,6 +52,7 @@ _REFUSALS: Final = frozenset({"LIMIT_EXCEEDED"})
 _PLAIN: Final = frozenset({NO_ORDER, OVER_FULL, AGES, AT_CAP})
 _VAGUE_MOST: Final = 4
 _SHOWN: Final = 12
+_DRAWN_MOST: Final = 60
 _LONGEST_ANSWER: Final = 160
 
 
@@ -294,6 +298,15 @@ def happened(operations: Sequence[Operation]) -> tuple[str, ...]:
     if len(ordered) > _SHOWN:
         lines.append(f"... and {len(ordered) - _SHOWN} more")
     return tuple(lines)
+
+
+def drawn(broken: Broken) -> Timeline:
+    """Answer how it is drawn; of the checker's few operations the last is the one to look at."""
+    operations = broken.operations[:_DRAWN_MOST]
+    if broken.drawn:
+        last = operations[-1:]
+        return timeline_of(operations, call=narrate.call, answer=narrate.answer, wrong=last)
+    return timeline_of(operations, call=_call, answer=_answer, wrong=operations)
 
 
 def _line(operation: Operation, zero: int) -> str:

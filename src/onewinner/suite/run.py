@@ -26,6 +26,7 @@ from onewinner.suite.options import (
 from onewinner.suite.processors import processors
 from onewinner.suite.provenance import as_plain, notes, versions
 from onewinner.suite.registry import Check, checks_for, race_called, stresses, under_control
+from onewinner.suite.traffic import merged
 from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Run:
         self.stopped = False
         self.canaries: tuple[Canary, ...] = ()
         self.noted: tuple[str, ...] = ()
+        self.source: tuple[str, int] | None = None
 
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
@@ -145,6 +147,8 @@ class Run:
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
             canaries=self.canaries,
+            traffic=merged(result.traffic for result in self.results),
+            source=self.source,
         )
 
     def _clause_results(self) -> list[ClauseResult]:

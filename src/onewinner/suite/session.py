@@ -41,6 +41,7 @@ from onewinner.suite.handle import Handle
 from onewinner.suite.lifetimes import Lifetimes
 from onewinner.suite.recollection import Recollection
 from onewinner.suite.script import Names, Step, tolerant
+from onewinner.suite.sequence import REOPENED, Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,8 @@ class Session:
     `subject` is the clause that the program is about, `clause` the same from `judge` on. `tag` is
     put behind every plugin's id where many programs share one location. `was_at_cap` says that an
     insert was refused because its plugin was full. `state` is the usual one of those that explain
-    what was answered; `last` is what was done last.
+    what was answered; `last` is what was done last, and `made` are all calls, for whoever judges them
+    again.
     """
 
     target: Target
@@ -73,6 +75,7 @@ class Session:
     tag: str = ""
     clause: str | None = None
     steps: list[Step] = field(default_factory=list)
+    made: list[Made] = field(default_factory=list)
     calls: int = 0
     current: str = ""
     state: State = field(default_factory=State)
@@ -222,6 +225,7 @@ class Session:
         self.last.moved()
         self.close()
         self._connect()
+        self.made.append(Made(REOPENED, None, self.now, self.state, forgetting(self.state)))
         self.state, *self._others = map(forgetting, (self.state, *self._others))
         self.note("backend.close()\nbackend = connect(location, clock=clock)")
 
@@ -298,6 +302,7 @@ class Session:
             clause = "ERR-1" if agreeing and misnamed else self.clause
             raise self._diverged(call, expected, seen, before, clause, statement)
         self._keep(agreeing)
+        self.made.append(Made(call, seen, self.now, before, self.state))
         self.was_at_cap |= any(isinstance(a, Refused) and a.rule == "CAP-1" for a in expected)
         self.last.done(before, self.state, call, seen, self.now)
         assign = assign or self._names.observed(call)
@@ -364,6 +369,7 @@ class Session:
         statement: str,
     ) -> Divergence:
         self.steps.append(Step(statement, describe_observed(seen), self.now))
+        self.made.append(Made(call, seen, self.now, before, before))
         return Divergence(
             call=call,
             expected=expected,

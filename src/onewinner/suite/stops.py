@@ -58,7 +58,7 @@ def run_stops(ask: Ask, tally: Tally) -> None:
     if ask.target.served and (why := refusal()) is not None:
         tally.lacking["DUR-7"] = f"no copy of the command could be held, for {why}"
         return
-    with Ground(ask.target, ask.capabilities, ask.home, kept=ask.kept) as ground:
+    with Ground.of(ask) as ground:
         stops = _Stops(ask, tally, ground)
         for scene in stops.scenes():
             stops.sweep(scene)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from onewinner.contract.clauses import LEVELS
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from onewinner.contract.clauses import Clause, Level
+    from onewinner.history import Operation
+    from onewinner.suite.timeline import Timeline
+    from onewinner.suite.traffic import Traffic
 
 SCHEMA_VERSION = 1
 
@@ -65,13 +68,29 @@ class ExitCode(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """The history in which a violation was seen, with what its judge has to know.
+
+    `judge` is the way in which it was judged (`suite.rejudging`), `eps_ms` how far the store's
+    clock may be off the history's, `rounds` what was known of each round of a race, by its number.
+    """
+
+    operations: tuple[Operation, ...]
+    judge: str
+    eps_ms: int = 0
+    rounds: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
     """A clause that was seen broken.
 
     `summary` is one sentence of what happened, `happened` the operations with their times, one a
     line, `why` the sentence that says which rule this breaks, `script` a Python program that shows
     it (empty where a race cannot be put into one), `reproduce` the command that runs the check
-    again, `history` the file that its whole history was kept in, empty where none was.
+    again, `history` the file that its whole history was kept in, empty where none was. `timeline`
+    is how it is drawn, and `recorded` what it rests on, as far as it rests on calls; `artefact` is
+    the name under which all of it was kept.
     """
 
     clause: str
@@ -81,6 +100,9 @@ class Violation:
     script: str = ""
     reproduce: str = ""
     history: str = ""
+    timeline: Timeline | None = None
+    recorded: Recorded | None = None
+    artefact: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +110,8 @@ class CheckResult:
     """What one check found out about one clause; `evidence` counts what was exercised.
 
     `notes` say how the check went about it, and what it had to leave out; a sentence each.
+    `traffic` is how long the store's calls took, told by one of the results of a check.
+    `artefact` is the name under which an error that is no violation was kept.
     """
 
     check: str
@@ -98,22 +122,54 @@ class CheckResult:
     violation: Violation | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    traffic: Traffic | None = None
+    artefact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A failure that is known, as an entry of a baseline has it.
+
+    `kind`: the store `cannot` keep the clause, by its design, or does not do so yet (`not-yet`).
+    `signature` is a part of the sentence in which each violation of the clause must be told: one
+    that is told otherwise is another failure. `issue` is a link, empty where there is none.
+    """
+
+    clause: str
+    reason: str
+    kind: Literal["cannot", "not-yet"]
+    signature: str
+    issue: str = ""
+
+    def explains(self, checks: Iterable[CheckResult]) -> bool:
+        """Tell whether all that is violated there is this failure."""
+        told = [check.violation.summary for check in checks if check.violation is not None]
+        return bool(told) and all(self.signature.casefold() in each.casefold() for each in told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClauseResult:
-    """A clause with all that its checks found; the worst status counts."""
+    """A clause with all that its checks found; the worst status counts.
+
+    `known` is the failure of this clause that was expected, if any.
+    """
 
     clause: Clause
     checks: tuple[CheckResult, ...] = ()
     missing: str | None = None
+    known: Known | None = None
 
     @property
     def status(self) -> Status:
-        """`n/a` where a declaration is missing, `untested` where no check reported."""
+        """`n/a` where a declaration is missing, `untested` where no check reported.
+
+        A failure that was expected is `xfail`.
+        """
         if self.missing is not None:
             return Status.NA
-        return max((check.status for check in self.checks), default=Status.UNTESTED)
+        found = max((check.status for check in self.checks), default=Status.UNTESTED)
+        expected = self.known is not None and self.known.explains(self.checks)
+        return Status.XFAIL if found is Status.FAIL and expected else found
 
     @property
     def reason(self) -> str:
@@ -168,7 +224,9 @@ class RunResult:
     `canaries` are races that are certainly there, run before those of the target.
     `whole` is False where only some clauses were asked for, or the run stopped at a violation: then
     nothing is said about a level. `notes` say what this machine did not allow, what was left out
-    and why, and how the checks went about the rest.
+    and why, and how the checks went about the rest. `traffic` is how long the store's calls took.
+    `source` is the file and the line where the adapter begins, as far as that is known. `stale` are
+    sentences about known failures that are none any more (`onewinner.baseline`).
     """
 
     target: str
@@ -186,6 +244,9 @@ class RunResult:
     whole: bool = True
     interrupted: bool = False
     canaries: tuple[Canary, ...] = ()
+    traffic: Traffic | None = None
+    source: tuple[str, int] | None = None
+    stale: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -194,13 +255,16 @@ class RunResult:
 
     @property
     def reached(self) -> Level | None:
-        """The highest level whose clauses all hold, at most the one asked for."""
+        """The highest level whose clauses all hold, at most the one asked for.
+
+        A failure that is known is one all the same: a baseline raises no level.
+        """
         best: Level | None = None
         if not self.whole:
             return None
         for level in LEVELS[: LEVELS.index(self.level) + 1]:
             own = [c for c in self.clauses if c.clause.level == level]
-            if not own or max(c.status for c in own) > Status.XFAIL:
+            if not own or max(c.status for c in own) > Status.PASS:
                 break
             if all(c.status is Status.NA for c in own):
                 break
@@ -218,6 +282,8 @@ class RunResult:
             case _ if not ran:
                 return ExitCode.NOTHING_RAN
             case Status.FAIL | Status.ERROR:
+                return ExitCode.VIOLATION
+            case _ if self.stale:
                 return ExitCode.VIOLATION
             case Status.UNTESTED:
                 return ExitCode.INCONCLUSIVE
