@@ -109,21 +109,19 @@ class TestCommands:
     @pytest.mark.parametrize("command", commands("onewinner"))
     def test_a_command_that_is_shown_is_understood(self, command: str) -> None:
         """The command line understands every command that README shows."""
-        from onewinner.cli import COMMANDS
-        from onewinner.command_line import parser_for
+        from onewinner.cli import parser
 
-        assert parser_for(COMMANDS).parse_args(shlex.split(command)[1:])
+        assert parser().parse_args(shlex.split(command)[1:])
 
     def test_every_option_that_is_described_exists(self) -> None:
         """The command line understands every option that README describes."""
-        from onewinner.cli import COMMANDS
-        from onewinner.command_line import parser_for
+        from onewinner.cli import parser
 
         values = {"N": "7", "CLAUSE": "TTL", "FILE": "result", "URL": "redis://localhost"}
         shown = ", ".join(first_column("Option")).replace("`", "").split(", ")
         for option in shown:
             words = [values.get(word, word) for word in option.split()]
-            assert parser_for(COMMANDS).parse_args(["verify", "sqlite", *words])
+            assert parser().parse_args(["verify", "sqlite", *words])
 
 
 class TestFailure:
