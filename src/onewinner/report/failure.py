@@ -17,6 +17,8 @@ def story(violation: Violation) -> list[str]:
     lines = [shorten(violation.summary, at_most=LINE_BYTES)]
     lines += ["What happened:", *(f"  {line}" for line in happened)] if happened else []
     lines.append(f"Why: {shorten(violation.why, at_most=LINE_BYTES)}")
+    if violation.artefact:
+        lines.append(f"Kept: onewinner explain {violation.artefact}")
     if violation.history:
         lines.append(f"History: onewinner check {shlex.quote(violation.history)} --explain")
     return [printable(line) for line in lines]
