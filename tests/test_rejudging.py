@@ -10,6 +10,7 @@ import pytest
 import racy_stores
 from onewinner import history
 from onewinner.adapters.targets import Target
+from onewinner.clock import ManualClock
 from onewinner.contract import Capabilities
 from onewinner.mutants import MUTANTS
 from onewinner.suite import sequence
@@ -53,7 +54,7 @@ class TestSequences:
     def test_what_a_right_store_answers_is_valid(self, name: str, tmp_path: Path) -> None:
         """The program of every case, driven against the reference store, is one that is allowed."""
         target = Target("memory")
-        capabilities = target.connect("", None).capabilities
+        capabilities = target.connect("", ManualClock(0)).capabilities
         case = CASES[name]
         if case.missing(capabilities) is not None:
             pytest.skip(f"n/a: {case.missing(capabilities)}")

@@ -61,8 +61,11 @@ def _kept(args: argparse.Namespace) -> Any:
 
     artefact = request.artefact(args.failure)
     args.target, args.location = artefact.target, args.location or artefact.location
-    tell = None if args.quiet else progress.counted(sys.stderr)
-    options = {} if tell is None else {"on_time": tell}
+    tell = _silent if args.quiet else progress.counted(sys.stderr)
     return request.judged(
-        args, lambda target: driven(artefact, target, times=args.repeat, **options)
+        args, lambda target: driven(artefact, target, times=args.repeat, on_time=tell)
     )
+
+
+def _silent(made: int, wrong: int) -> None:
+    """Show no progress."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from onewinner.contract import OPTIONAL_OPERATIONS
 from onewinner.contract.clauses import by_level
 from onewinner.report import text
-from onewinner.suite.tree import REPLAY, ExitCode, Status, rule_of_three
+from onewinner.suite.tree import ExitCode, Status, rule_of_three
 
 if TYPE_CHECKING:
     from onewinner.suite.tree import ClauseResult, RunResult, Violation
@@ -95,9 +95,7 @@ def calibration(result: RunResult) -> list[str]:
 
 
 def reproduce(result: RunResult, clause: str, violation: Violation | None = None) -> str:
-    """Answer the command that shows a violation again, else one that runs its checks again."""
-    if violation is not None and violation.artefact and not violation.reproduce.startswith(REPLAY):
-        return f"{REPLAY} {violation.artefact}"
+    """Answer the command that runs the checks of one clause again with the same seed."""
     if violation is not None and violation.reproduce:
         return violation.reproduce
     target = shlex.quote(result.target)
