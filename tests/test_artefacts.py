@@ -133,7 +133,9 @@ class TestAgain:
         assert found.exit_code is ExitCode.VIOLATION
         assert list(found.lines())[-1].endswith("went wrong 3 of 3 times")
 
-    def test_a_store_that_was_mended_is_found_right(self, broken: RunResult, tmp_path: Path) -> None:
+    def test_a_store_that_was_mended_is_found_right(
+        self, broken: RunResult, tmp_path: Path
+    ) -> None:
         """The kept history stays invalid, while the store passes."""
         ((_, identity),) = names(kept(broken, folder=tmp_path))
         found = driven(read(identity, tmp_path), Target("memory"), times=2)

@@ -23,7 +23,7 @@ def counted(*operations: Operation) -> Traffic:
 
 class TestPercentiles:
     def test_they_are_right_to_within_a_class(self) -> None:
-        """Of 99 calls of 100 us and one of 10 ms, half and 95 % take 100, the worst ten thousand."""
+        """Of 99 calls of 100 us and one of 10 ms, 95 % take 100, and the worst ten thousand."""
         calls = [call(0, 100_000) for _ in range(99)] + [call(0, 10_000_000)]
         (found,) = by_operation(counted(*calls))
         assert (found.operation, found.calls) == ("lookup", 100)

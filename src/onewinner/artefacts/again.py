@@ -1,4 +1,4 @@
-"""A kept failure again: its history judged once more, and its check driven once more, many times."""
+"""A kept failure again: its history is judged once more, and its check is driven many times."""
 
 from __future__ import annotations
 
@@ -76,12 +76,16 @@ class Driven:
         )
 
 
+def silent(_made: int, _wrong: int) -> None:
+    """Listen to no progress."""
+
+
 def driven(
     artefact: Artefact,
     target: Target,
     *,
     times: int | None = None,
-    on_time: Callable[[int, int], None] = lambda made, wrong: None,
+    on_time: Callable[[int, int], None] = silent,
 ) -> Driven:
     """Judge the history again, and drive the same thing again on fresh locations.
 

@@ -28,7 +28,9 @@ KEPT_MOST: Final = 50
 """So many artefacts stay in a folder; the oldest go first."""
 
 _ID_LENGTH: Final = 6
-_IGNORE: Final = "# Failures that onewinner kept: `onewinner explain ID`, `onewinner replay ID`.\n*\n"
+_IGNORE: Final = (
+    "# Failures that onewinner kept: `onewinner explain ID`, `onewinner replay ID`.\n*\n"
+)
 
 
 def kept(result: RunResult, *, location: str | None = None, folder: Path = FOLDER) -> RunResult:
@@ -98,7 +100,7 @@ def _artefact(check: CheckResult, result: RunResult, location: str | None) -> Ar
 
 
 def _identity(check: CheckResult, result: RunResult) -> str:
-    """Answer a short name: what failed, in which run; two of one folder are hardly ever the same."""
+    """Answer a short name, made of what failed and of the run it failed in."""
     said = (result.target, result.level, result.seed, result.started, check.clause, check.check)
     return hashlib.sha256(repr(said).encode()).hexdigest()[:_ID_LENGTH]
 

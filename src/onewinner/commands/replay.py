@@ -56,16 +56,12 @@ def _schedule(args: argparse.Namespace) -> Any:
 
 
 def _kept(args: argparse.Namespace) -> Any:
-    from onewinner.artefacts.again import driven
+    from onewinner.artefacts.again import driven, silent
     from onewinner.report import progress
 
     artefact = request.artefact(args.failure)
     args.target, args.location = artefact.target, args.location or artefact.location
-    tell = _silent if args.quiet else progress.counted(sys.stderr)
+    tell = silent if args.quiet else progress.counted(sys.stderr)
     return request.judged(
         args, lambda target: driven(artefact, target, times=args.repeat, on_time=tell)
     )
-
-
-def _silent(made: int, wrong: int) -> None:
-    """Show no progress."""

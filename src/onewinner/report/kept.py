@@ -55,7 +55,7 @@ def facts(artefact: Artefact) -> Iterator[tuple[str, str]]:
 
 
 def drawn(timeline: Timeline) -> list[str]:
-    """Answer the timeline as text: a bar a call in the order of the events, `!` marks the wrong one.
+    """Answer the timeline as text: a bar a call in the order of events, `!` marks the wrong one.
 
     Marks stand between the calls, where they were made.
     """

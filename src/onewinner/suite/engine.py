@@ -85,9 +85,7 @@ def smoke(target: Target) -> SmokeResult:
 
 def probe(target: Target, run_dir: str) -> Capabilities:
     """Answer what the target declares. Raises TargetError where it cannot be judged."""
-    capabilities = _probe(target, run_dir).capabilities
-    assert capabilities is not None
-    return capabilities
+    return _probe(target, run_dir).declared
 
 
 def verify(target: Target, options: Options, *, on_progress: Listener | None = None) -> RunResult:
@@ -105,10 +103,8 @@ def verify(target: Target, options: Options, *, on_progress: Listener | None = N
     ):
         target = _watched(located, run_dir)
         probed = _probe(target, run_dir)
-        assert probed.capabilities is not None
-        level = _level(options, target, probed.capabilities)
-        run = Run(target, probed.capabilities, level, options, chosen, run_dir, on_progress)
-        run.noted, run.source = probed.notes, probed.source
+        level = _level(options, target, probed.declared)
+        run = Run(target, probed, level, options, chosen, run_dir, on_progress)
         run.run()
         if (fault := target.fault()) is not None:  # seen by the last check
             raise fault

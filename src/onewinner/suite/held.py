@@ -18,6 +18,7 @@ from onewinner.suite.tree import REPLAY, Recorded, Violation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from onewinner.schedule.play import Stop
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.orders import Judge
     from onewinner.suite.timeline import Timeline
@@ -157,6 +158,10 @@ def violation(bad: Bad, target: str, clause: str, processes: bool) -> Violation:
     )
 
 
+def _held_at(stop: Stop, of: int) -> str:
+    return f"p{stop.who} is held before `{stop.point.name}` (point {stop.number} of {of})"
+
+
 def _drawn(ran: Ran, judge: Judge | None) -> Timeline:
     """Answer how a schedule is drawn: who was held where, and the calls from preparation to look.
 
@@ -166,11 +171,7 @@ def _drawn(ran: Ran, judge: Judge | None) -> Timeline:
     met = [each for each in ran.operations if each.extra["phase"] == "meet"]
     begun = {each.process: each.invoked_ns for each in met}
     marks = [
-        (
-            begun[stop.who],
-            f"p{stop.who} is held before `{stop.point.name}` "
-            f"(point {stop.number} of {len(ran.points[stop.who])})",
-        )
+        (begun[stop.who], _held_at(stop, len(ran.points[stop.who])))
         for stop in ran.stops
         if stop.who in begun
     ]

@@ -159,4 +159,3 @@ def _played(serial: int, operations: tuple[Operation, ...], facts: dict[str, int
 def facts_of(rounds: Sequence[Played]) -> dict[int, dict[str, int]]:
     """Answer what has to be kept of rounds, so that their ruling can be repeated."""
     return {each.serial: {**each.round.facts, _DRIFT: each.drift_ms} for each in rounds}
-
