@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from onewinner.adapters.targets import Target
+    from onewinner.suite.tree import Known
 
 _Result = TypeVar("_Result")
 
@@ -120,3 +121,14 @@ def complain(message: str) -> None:
     from onewinner.report import text
 
     print(f"onewinner: {text.printable(message)}", file=sys.stderr)
+
+
+def baseline(option: str, path: str) -> tuple[Known, ...]:
+    """Answer the known failures that a file holds."""
+    from onewinner.baseline.reading import BaselineError
+    from onewinner.baseline.reading import read as read_baseline
+
+    try:
+        return read_baseline(read(option, path), path)
+    except BaselineError as error:
+        raise Unusable(f"{option} {error}") from error
