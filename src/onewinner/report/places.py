@@ -53,15 +53,19 @@ def _here() -> str:
 def _rules(
     here: str, home: str, temporary: str, imported: tuple[str, ...]
 ) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Answer what is replaced by what, in order: a project may lie in a temporary directory."""
+    """Answer what is replaced by what; of places inside one another the inner one comes first."""
+    told = dict.fromkeys(_names(*imported), "")
+    told |= dict.fromkeys(_names(home), "~")
+    told |= dict.fromkeys(_names(temporary, *_COMMON), LOCATION)
+    told |= dict.fromkeys(_names(here), "")
     rules = []
-    for place in _names(here):
-        rules += [(re.compile(f"{_place(place)}/"), ""), (re.compile(_place(place)), ".")]
-    for place in sorted(_names(*imported), key=len, reverse=True):
-        rules.append((re.compile(f"{_place(place)}/"), ""))
-    for place in _names(temporary, *_COMMON):
-        rules.append((re.compile(f"{_place(place)}{_REST}"), LOCATION))
-    rules += [(re.compile(_place(place)), "~") for place in _names(home)]
+    for place in sorted(told, key=len, reverse=True):
+        match told[place]:
+            case "":
+                rules += [(re.compile(f"{_place(place)}/"), ""), (re.compile(_place(place)), ".")]
+            case word:
+                rest = _REST if word == LOCATION else ""
+                rules.append((re.compile(f"{_place(place)}{rest}"), word))
     return tuple(rules)
 
 

@@ -49,7 +49,7 @@ def _clause(clause: ClauseResult) -> ClauseResult:
         return found
     # A signature may be a part of what was rewritten; whether it explains is known from before.
     expected = clause.status is Status.XFAIL
-    known = dataclasses.replace(clause.known, signature="") if expected else clause.known
+    known = dataclasses.replace(clause.known, signature="") if expected else None
     return dataclasses.replace(found, known=known)
 
 
