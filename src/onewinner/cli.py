@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from onewinner.commands import (
+    baseline,
     check,
     clauses,
     doctor,
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-COMMANDS: Final = (verify, smoke, check, replay, explain, doctor, survey, clauses)
+COMMANDS: Final = (
+    verify,
+    baseline,
+    smoke,
+    check,
+    replay,
+    explain,
+    doctor,
+    survey,
+    clauses,
+)
 """The commands, in the order in which the help shows them."""
 
 

@@ -44,6 +44,7 @@ def add(commands: Any) -> None:
         "--grace-ms", metavar="MS", type=asked(milliseconds), default=0,
         help="how long an expired row may still be seen (default: 0, by the contract)",
     )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def run(args: argparse.Namespace) -> ExitCode:
@@ -51,16 +52,18 @@ def run(args: argparse.Namespace) -> ExitCode:
     from onewinner.checker.verdict import Budgets
     from onewinner.history import HistoryError
     from onewinner.report import history, terminal
+    from onewinner.report.ticking import ticking
     from onewinner.suite.offline import UnknownModel, judge_file
 
     try:
-        judged = judge_file(
-            args.file,
-            model=args.model,
-            budgets=Budgets(timeout_s=args.budget),
-            eps_ms=args.eps_ms,
-            grace_ms=args.grace_ms,
-        )
+        with ticking(sys.stderr, f"judging {args.file}", quiet=args.quiet):
+            judged = judge_file(
+                args.file,
+                model=args.model,
+                budgets=Budgets(timeout_s=args.budget),
+                eps_ms=args.eps_ms,
+                grace_ms=args.grace_ms,
+            )
     except (HistoryError, UnknownModel) as error:
         raise request.Unusable(str(error)) from error
     except OSError as error:
