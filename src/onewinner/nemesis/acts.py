@@ -60,6 +60,14 @@ def remark(operation: Operation) -> Remark:
     )
 
 
+def words_of(entry: Operation | Remark) -> str:
+    """Put what stands in anybody's history and is no call into words; what is not known is quoted."""
+    try:
+        return _WORDS[entry.f].format(**entry.value).strip()
+    except (KeyError, TypeError):
+        return entry.f if entry.value is None else f"{entry.f}: {entry.value}"
+
+
 def told(operation: Operation) -> str:
     """Put an act into words."""
     return _WORDS[operation.f].format(**operation.value).strip()

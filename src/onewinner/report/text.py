@@ -6,6 +6,7 @@ a terminal's cursor, break an XML file or fill a log.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -45,6 +46,20 @@ def shorten(text: str, *, at_most: int = VALUE_BYTES) -> str:
         cut -= 1
     head = raw[:cut].decode("utf-8", "surrogatepass")
     return f"{head}... ({len(raw) - cut:,} more bytes)"
+
+
+_SUSPECT: Final = VALUE_BYTES // 4
+"""So many characters may be more bytes than a value may have."""
+
+_VALUE: Final = re.compile(
+    r"""(?<!\w)'(?:[^'\\]|\\.){N,}' | "(?:[^"\\]|\\.){N,}" | \S{N,}""".replace("N", str(_SUSPECT)),
+    re.VERBOSE,
+)
+
+
+def shorten_values(text: str) -> str:
+    """Answer the text with each quoted part, and each word, of more than 200 bytes shortened."""
+    return _VALUE.sub(lambda found: shorten(found[0]), text)
 
 
 def shorten_lines(lines: Iterable[str]) -> tuple[str, ...]:
