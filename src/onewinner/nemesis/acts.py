@@ -61,7 +61,7 @@ def remark(operation: Operation) -> Remark:
 
 
 def words_of(entry: Operation | Remark) -> str:
-    """Put what stands in anybody's history and is no call into words; what is not known is quoted."""
+    """Put an entry that is no call, of anybody's history, into words; the unknown is quoted."""
     try:
         return _WORDS[entry.f].format(**entry.value).strip()
     except (KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The HTML reports: pages of one file each, which load nothing, and can be read without a script."""
+"""The HTML reports: pages of one file, which load nothing and can be read without a script."""
 
 from onewinner.report.html.history import dumps_history
 from onewinner.report.html.kept import dumps_violation

@@ -1,11 +1,11 @@
-"""The clauses of a run as a table that can be filtered without a script, and what was not judged."""
+"""The clauses of a run as a table that is filtered without a script, and what does not apply."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from onewinner.report import text, verdict
-from onewinner.report.html.markup import Markup, joined, said, tag
+from onewinner.report.html.markup import Markup, joined, prose, said, tag
 from onewinner.report.html.page import badge, css
 from onewinner.suite.tree import Status
 
@@ -60,7 +60,7 @@ def _row(clause: ClauseResult) -> Markup:
         "tr",
         tag("th", tag("a", clause.clause.id, href=f"#{clause.clause.id}"), scope="row"),
         tag("td", badge(label)),
-        tag("td", tag("p", clause.clause.sentence), _reason(clause), _more(clause)),
+        tag("td", tag("p", prose(clause.clause.sentence)), _reason(clause), _more(clause)),
         tag("td", text.evidence_line(verdict.evidence(clause), at_most=2), class_="evidence"),
         id=clause.clause.id,
         data_clause=clause.clause.id,
@@ -85,7 +85,7 @@ def _more(clause: ClauseResult) -> Markup:
     return tag(
         "details",
         tag("summary", "note and checks" if of.note else "checks"),
-        tag("p", of.note) if of.note else None,
+        tag("p", prose(of.note)) if of.note else None,
         tag("p", about, class_="dim"),
         _known(clause),
         tag("ul", *map(_check, clause.checks), class_="checks"),
@@ -145,7 +145,8 @@ def _ids(ids: Iterable[str], by_id: dict[str, ClauseResult]) -> Markup:
             tag(
                 "li",
                 tag("strong", each),
-                f" {by_id[each].clause.sentence}",
+                " ",
+                prose(by_id[each].clause.sentence),
                 id=each,
                 data_clause=each,
                 data_status="n/a",

@@ -82,14 +82,19 @@ def _canaries(canaries: Sequence[Canary]) -> Markup | None:
             "tr",
             tag("th", said(each.name, at_most=80), scope="row"),
             tag("td", each.level),
-            tag("td", badge("n/a" if each.reason else "untested" if each.found_ms is None else "pass")),
+            tag(
+                "td",
+                badge("n/a" if each.reason else "untested" if each.found_ms is None else "pass"),
+            ),
             tag("td", _found(each)),
             tag("td", f"{each.rounds:,}"),
         )
         for each in canaries
     ]
     heads = ("Canary", "Level", "", "Found", "Contested keys")
-    lead = "Canaries are races that are certainly there: how soon were they found here, just before?"
+    lead = (
+        "Canaries are races that are certainly there: how soon were they found here, just before?"
+    )
     return joined((tag("h3", "Canaries"), tag("p", lead, class_="dim"), _table(heads, rows)))
 
 
@@ -151,7 +156,7 @@ def _undecided(found: Sequence[tuple[str, str, str]]) -> Markup:
         )
         for clause, name, value in found
     ]
-    lead = "Seen and not judged either way: it counts for no verdict, neither for the store nor against."
+    lead = "Seen and not judged: it counts for no verdict, neither for the store nor against it."
     table = _table(("Clause", "What", "How often"), rows)
     return joined((tag("h3", "Left open"), tag("p", lead, class_="dim"), table))
 

@@ -127,9 +127,11 @@ def seen_in(timeline: Timeline | None, operations: Iterable[Operation]) -> list[
     if timeline is None or not wrong:
         return []
     known = {(name_of(each), each.invoked_ns, each.completed_ns): each for each in operations}
-    shifts = [0] if timeline.axis == "order" else [
-        at - wrong[0].begun_ns for who, at, end in known if _fits(wrong[0], who, at, end)
-    ]
+    shifts = (
+        [0]
+        if timeline.axis == "order"
+        else [at - wrong[0].begun_ns for who, at, end in known if _fits(wrong[0], who, at, end)]
+    )
     for shift in shifts:
         found = [known.get(_place(bar, shift)) for bar in wrong]
         if all(found):

@@ -9,7 +9,7 @@ from onewinner.checker import narrate
 from onewinner.report import history as as_text
 from onewinner.report import text
 from onewinner.report.html import excerpt, page
-from onewinner.report.html.markup import Markup, joined, said, tag
+from onewinner.report.html.markup import Markup, said, tag
 from onewinner.report.html.timeline import drawn
 from onewinner.suite.timeline import timeline_of
 

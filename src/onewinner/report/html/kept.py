@@ -41,7 +41,9 @@ def _page(
     of = page.contract_says(found.clause)
     return page.whole(
         f"onewinner: {heading}",
-        page.heading("fail", "onewinner · a failure that was kept", f"{found.clause} is violated", heading),
+        page.heading(
+            "fail", "onewinner · a failure that was kept", f"{found.clause} is violated", heading
+        ),
         tag("article", of, told, class_="card s-fail", id="violation"),
         _history(found, operations, most),
         page.section("facts", "What was judged", page.facts(facts)),

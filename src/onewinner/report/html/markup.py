@@ -72,3 +72,9 @@ def _attribute(name: str, value: Attribute) -> str:
         return f" {name}"
     shown = value if isinstance(value, str) else plain(value)
     return f' {name}="{escaped(shown)}"'
+
+
+def prose(words: str) -> Markup:
+    """Answer a sentence of the contract, in which names stand between backticks."""
+    parts = words.split("`")
+    return joined(tag("code", part) if n % 2 else part for n, part in enumerate(parts))

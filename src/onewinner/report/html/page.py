@@ -9,7 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from onewinner.contract.clauses import CLAUSES
-from onewinner.report.html.markup import Markup, joined, said, tag
+from onewinner.report.html.markup import Markup, joined, prose, said, tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,8 +146,8 @@ def contract_says(clause: str) -> Markup | None:
     return joined(
         (
             tag("h3", badge("fail"), f" {clause}", tag("span", f" {found.severity}", class_="dim")),
-            tag("p", found.sentence, class_="sentence"),
-            tag("p", found.note, class_="dim") if found.note else None,
+            tag("p", prose(found.sentence), class_="sentence"),
+            tag("p", prose(found.note), class_="dim") if found.note else None,
             tag("p", f"specs/contract.md#{clause.lower()}", class_="dim"),
         )
     )

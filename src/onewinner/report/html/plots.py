@@ -170,7 +170,11 @@ def _over_time(latencies: Sequence[Latency], faults: Sequence[tuple[float, str]]
     scale = _Scale(latencies, bottom, _TOP)
     across = _across(latencies, faults)
     grid = [
-        tag("g", tag("line", x1=60, x2=_WIDTH - _RIGHT, y1=y, y2=y), tag("text", told, x=54, y=y + 4))
+        tag(
+            "g",
+            tag("line", x1=60, x2=_WIDTH - _RIGHT, y1=y, y2=y),
+            tag("text", told, x=54, y=y + 4),
+        )
         for y, told in scale.ticks()
     ]
     base = bottom + 24 + _RATES
@@ -202,8 +206,8 @@ def _faults(
 ) -> Iterator[Markup]:
     """Yield a line for each pixel at which something was done, with a mark above it."""
     told: dict[int, list[str]] = {}
-    for at, what in faults:
-        told.setdefault(round(across(at)), []).append(what)
+    for at, fault in faults:
+        told.setdefault(round(across(at)), []).append(fault)
     for x, what in told.items():
         more = f" and {len(what) - 1} more" if len(what) > 1 else ""
         yield tag(
@@ -223,7 +227,8 @@ def _line(
     scale: _Scale,
 ) -> Markup:
     """Answer a percentile as a line that is broken where nothing was called."""
-    path, before = [], None
+    path: list[str] = []
+    before: int | None = None
     shapes = []
     for each in latencies:
         second = each.second or 0

@@ -9,7 +9,7 @@ from onewinner.contract.clauses import LEVELS
 from onewinner.report import json as as_json
 from onewinner.report import text, verdict
 from onewinner.report.html import clauses, contention, page, violation
-from onewinner.report.html.markup import Markup, joined, said, tag
+from onewinner.report.html.markup import Markup, joined, prose, said, tag
 from onewinner.report.html.plots import plots
 from onewinner.suite.tree import ExitCode, Status
 
@@ -48,14 +48,13 @@ def dumps(result: RunResult) -> str:
 def _top(result: RunResult) -> Markup:
     mark, word = _word(result)
     kit = result.versions.get("onewinner", "")
-    sentence = verdict.line(result).removeprefix("onewinner: ")
     return page.heading(
         mark,
         f"onewinner {kit} · conformance of a keyed store with an atomic claim",
         word,
         result.target,
         tag("ol", *(_level(result, level) for level in LEVELS), class_="levels"),
-        tag("p", f"{sentence[:1].upper()}{sentence[1:]}.", class_="line"),
+        tag("p", verdict.line(result).removeprefix("onewinner: "), class_="line"),
         _counts(result),
         *(tag("p", said(each, at_most=text.PROSE_BYTES), class_="stale") for each in result.stale),
         *(tag("p", each, class_="dim") for each in verdict.calibration(result)),
@@ -146,7 +145,7 @@ def _broken(clause: ClauseResult, result: RunResult) -> Markup:
             tag("a", of.id, href=f"#{of.id}"),
             tag("span", f" {of.severity}", class_="dim"),
         ),
-        tag("p", of.sentence, class_="sentence"),
+        tag("p", prose(of.sentence), class_="sentence"),
         told,
         *(_other(n, each, result) for n, each in enumerate(_others(clause), 1)),
         tag("p", _which(clause), class_="dim"),
@@ -205,7 +204,9 @@ def _traffic(result: RunResult) -> Markup | None:
         return None
     if not result.traffic.total:
         return tag("p", "No call of the store returned, so there is nothing to plot.")
-    lead = f"{text.count(result.traffic.total, 'call')} that returned, in the checks that time them."
+    lead = (
+        f"{text.count(result.traffic.total, 'call')} that returned, in the checks that time them."
+    )
     return joined((tag("p", lead, class_="lead"), plots(result.traffic)))
 
 

@@ -70,6 +70,7 @@
       const layouts = this.figure.querySelector(".layouts");
       if (layouts) layouts.hidden = false;
       this.panel.hidden = false;
+      this.tell(this.first());
     }
 
     key(event) {
@@ -111,8 +112,12 @@
         this.box.scrollTop = Math.max(0, y - this.box.clientHeight / 2);
     }
 
+    first() {
+      return this.bars.find((each) => each.node.classList.contains("wrong"));
+    }
+
     jump() {
-      const bar = this.bars.find((each) => each.node.classList.contains("wrong"));
+      const bar = this.first();
       if (!bar) return false;
       for (let up = this.figure.closest("details"); up; up = up.parentElement.closest("details")) up.open = true;
       this.figure.scrollIntoView({ block: "center" });

@@ -17,7 +17,7 @@ from onewinner.report.text import VALUE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from onewinner.suite.timeline import Bar, Mark, Timeline
+    from onewinner.suite.timeline import Bar, Timeline
 
 OUTCOMES: Final = {
     "ok": "returned",
@@ -220,7 +220,6 @@ class _Picture:
             else "-1"
             for each in (bar.before, bar.after)
         )
-
 
 
 def _when(bar: Bar, timeline: Timeline) -> str:

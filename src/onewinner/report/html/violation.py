@@ -10,6 +10,7 @@ from onewinner.report.html.timeline import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
     from onewinner.suite.tree import Violation
 
 
