@@ -7,13 +7,14 @@ leave no expiry in doubt.
 
 from __future__ import annotations
 
+import sys
 from itertools import permutations
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from onewinner.contract.newer import WRITES
 from onewinner.history import Fail, Info, Ok
 from onewinner.history.plain import answer_of, comparison_of
-from onewinner.model import Call, Rules, State, outcomes
+from onewinner.model import Call, Rules, State, describe_state, outcomes
 from onewinner.suite.answers import (
     Broken,
     Raised,
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 
 ORDERS: Final = "orders"
 """How the history of one schedule is judged (see `suite.rejudging`)."""
+
+
+class Followed(NamedTuple):
+    """The rows before and after each call, by its identity, and the first that nothing explains."""
+
+    rows: dict[int, tuple[str, str]]
+    wrong: Operation | None
 
 
 class Judge:
@@ -66,6 +74,28 @@ class Judge:
             for order in permutations(met)
             if _permitted(order)
         )
+
+    def followed(self, operations: Sequence[Operation]) -> Followed:
+        """Follow the calls in the order of their returns, as far as that explains them.
+
+        It is one order of several, and the one in which people read what happened.
+        """
+        phases = ("prepare", "meet", "inspect")
+        ordered = sorted(
+            operations, key=lambda each: (phases.index(each.extra["phase"]), _returned(each))
+        )
+        rows: dict[int, tuple[str, str]] = {}
+        states: list[State] = [State()]
+        for each in ordered:
+            now: int = each.extra["now"]
+            after = self._follow(states, [each])
+            before = describe_state(states[0], now)
+            if not after:
+                rows[id(each)] = (before, "")
+                return Followed(rows, each)
+            rows[id(each)] = (before, describe_state(after[0], now))
+            states = after
+        return Followed(rows, None)
 
     def _before(self, operations: Sequence[Operation]) -> list[State]:
         """Answer the states that the preparation may have left; of a shared one it is kept."""
@@ -150,6 +180,12 @@ def observed(operation: Operation) -> Observed:
             return Raised(code, name, message)
         case Fail(other) | Info(other):
             return Broken(f"raised {other}")
+
+
+def _returned(operation: Operation) -> int:
+    """Answer when a call returned; what never did comes last."""
+    returned = operation.completed_ns
+    return sys.maxsize if returned is None else returned
 
 
 def _permitted(order: Sequence[Operation]) -> bool:

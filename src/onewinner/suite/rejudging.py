@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from onewinner.checker.verdict import Validity
     from onewinner.contract import Capabilities
     from onewinner.history import Operation
+    from onewinner.model import Answer
+    from onewinner.suite.answers import Observed
     from onewinner.suite.tree import Recorded
 
 KEYS: Final = "keys"
@@ -96,7 +98,7 @@ def _sequence(operations: Sequence[Operation], capabilities: Capabilities) -> Va
     return True
 
 
-def _agrees(answer: object, seen: object, capabilities: Capabilities, made: int) -> bool:
+def _agrees(answer: Answer, seen: Observed, capabilities: Capabilities, made: int) -> bool:
     unit_ms = capabilities.ttl_unit_ms or 1
     if capabilities.strict_ages and not strictly_aged(seen):
         return False
