@@ -26,7 +26,9 @@ def story(violation: Violation) -> list[str]:
 
 def kept_as(identity: str) -> str:
     """Answer the line that says where a failure was kept, and what can be done with it."""
-    return f"Kept: .onewinner/{identity} (onewinner replay {identity}; onewinner explain {identity})"
+    return (
+        f"Kept: .onewinner/{identity} (onewinner replay {identity}; onewinner explain {identity})"
+    )
 
 
 def program(violation: Violation) -> list[str]:

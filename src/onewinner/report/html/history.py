@@ -82,6 +82,7 @@ def _few(judged: Judged) -> Timeline | None:
             call=excerpt.call_told,
             answer=narrate.answer,
             wrong=[example.failing],
+            states=narrate.rows(example.operations),
         )
     if judged.mixed:
         return timeline_of(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onewinner.report.html import excerpt, page, violation
+from onewinner.report.html import excerpt, page
+from onewinner.report.html import violation as telling
 from onewinner.report.html.markup import tag
 
 if TYPE_CHECKING:
@@ -18,41 +19,50 @@ if TYPE_CHECKING:
 def dumps_violation(
     heading: str,
     facts: Iterable[tuple[str, str]],
-    found: Violation,
+    violation: Violation | None,
     operations: Sequence[Operation] = (),
 ) -> str:
     """Answer a kept failure as one HTML file that needs nothing else.
 
     `heading` says what was kept, `facts` are names with their values (target, seed, versions);
-    `operations` is the whole history, where there is one.
+    `violation` is None where a check could not be carried out, and `operations` is the whole
+    history, where there is one.
     """
     shown = list(facts)
-    return excerpt.fitted(lambda most: _page(heading, shown, found, operations, most))
+    return excerpt.fitted(lambda most: _page(heading, shown, violation, operations, most))
 
 
 def _page(
     heading: str,
     facts: Sequence[tuple[str, str]],
-    found: Violation,
+    found: Violation | None,
     operations: Sequence[Operation],
     most: int,
 ) -> str:
-    told = violation.told(found, name="t", command=found.reproduce)
-    of = page.contract_says(found.clause)
+    mark = "error" if found is None else "fail"
+    word = "A check in error" if found is None else f"{found.clause} is violated"
     return page.whole(
         f"onewinner: {heading}",
-        page.heading(
-            "fail", "onewinner · a failure that was kept", f"{found.clause} is violated", heading
-        ),
-        tag("article", of, told, class_="card s-fail", id="violation"),
+        page.heading(mark, "onewinner · a failure that was kept", word, heading),
+        None if found is None else _violation(found),
         _history(found, operations, most),
         page.section("facts", "What was judged", page.facts(facts)),
     )
 
 
-def _history(found: Violation, operations: Sequence[Operation], most: int) -> Markup | None:
-    if not operations:
+def _violation(found: Violation) -> Markup:
+    told = telling.told(found, name="t", command=found.reproduce)
+    says = page.contract_says(found.clause)
+    return tag("article", says, told, class_="card s-fail", id="violation")
+
+
+def _history(found: Violation | None, operations: Sequence[Operation], most: int) -> Markup | None:
+    """Answer the whole history; where the violation is drawn with all of it, that is enough."""
+    timeline = None if found is None else found.timeline
+    if timeline is not None and len(timeline.bars) >= len(operations):
         return None
-    wrong = excerpt.seen_in(found.timeline, operations)
+    wrong = excerpt.seen_in(timeline, operations)
     drawn = excerpt.excerpt(operations, wrong=wrong, most=most)
+    if not drawn.timeline.bars:
+        return None
     return page.section("history", "The whole history", excerpt.figure(drawn, name="h"))

@@ -231,10 +231,20 @@ def _run(result: RunResult) -> Markup:
         (
             page.facts(known),
             joined((tag("h3", "Notes"), page.listed(notes))) if notes else None,
+            _printed(result),
             tag("h3", "Declared capabilities"),
             page.facts((name, _shown(value)) for name, value in told["capabilities"].items()),
         )
     )
+
+
+def _printed(result: RunResult) -> Markup | None:
+    """Answer the last lines that the store's processes printed, folded."""
+    if not result.printed:
+        return None
+    lines = "\n".join(said(line) for line in result.printed[-text.LINES :])
+    title = "What the store's processes printed last"
+    return tag("details", tag("summary", title), tag("pre", lines, class_="happened"))
 
 
 def _shown(value: Any) -> str:

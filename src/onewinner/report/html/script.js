@@ -152,28 +152,27 @@
       const lines = bar.node.querySelector("title").textContent.split("\n");
       const list = element("dl", undefined, "told");
       const add = (name, text, className) => list.append(element("dt", name), element("dd", text, className));
-      const wrong = bar.node.classList.contains("wrong");
+      const wrong = bar.node.classList.contains("wrong"), ranked = this.figure.dataset.axis === "order";
       add("Call", lines[0]);
       add("Answer", lines[1], wrong ? "bad" : "");
-      add("When", lines[2], "words");
-      const ranked = this.figure.dataset.axis === "order";
-      if (bar.end !== null && !ranked) add("Took", milliseconds(bar.end - bar.begin), "words");
+      if (wrong) list.lastChild.append(element("span", " \u2717 not explained by what the contract allows", "words"));
+      const took = bar.end !== null && !ranked ? "; it took " + milliseconds(bar.end - bar.begin) : "";
+      add("When", lines[2] + took, "words");
       const names = this.met.slice(0, 6).map((other) => other.node.querySelector("title").textContent.split(":")[0]);
       const more = this.met.length > 6 ? " and " + (this.met.length - 6) + " more" : "";
       if (!ranked) add("Overlaps", names.length ? names.join(", ") + more : "no other call", "words");
-      if (wrong) add("\u2717", "not explained by what the contract allows", "words bad");
-      return [list, this.around(bar, wrong)];
+      return [list, this.around(bar, wrong, ranked)];
     }
 
-    around(bar, wrong) {
+    around(bar, wrong, ranked) {
       const numbers = (bar.node.dataset.s ?? "-1 -1").split(" ").map(Number);
       if (numbers[0] < 0 && numbers[1] < 0)
         return element("p", "The state around this call is not told: it depends on the order of the calls.", "dim");
       const states = element("div", undefined, "states");
-      const unknown = ["not known", wrong ? "none: nothing that the contract allows fits this answer" : "not known"];
+      const unknown = ["not known", wrong ? "nothing that the contract allows fits this answer" : "not known"];
       ["Before", "After"].forEach((name, place) => {
         const part = element("div");
-        part.append(element("h4", "State " + name.toLowerCase()),
+        part.append(element("h4", name + (ranked ? "" : ", by the order of the returns")),
           element("pre", numbers[place] < 0 ? unknown[place] : this.states[numbers[place]]));
         states.append(part);
       });
