@@ -146,7 +146,8 @@ class TestReachedLevel:
         ("thread", "process", "reached"),
         [
             (Status.PASS, Status.PASS, "process"),
-            (Status.PASS, Status.XFAIL, "process"),
+            (Status.PASS, Status.XFAIL, "thread"),
+            (Status.XFAIL, Status.PASS, None),
             (Status.PASS, Status.FAIL, "thread"),
             (Status.PASS, Status.UNTESTED, "thread"),
             (Status.PASS, Status.NA, "thread"),

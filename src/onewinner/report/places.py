@@ -1,49 +1,76 @@
-"""Places of the machine that a report was written on, which nobody else has to know.
+"""Paths of this machine, told so that a report can be shared: nobody's directories stand in it.
 
-What is below the working directory is told from there, as a reader would type it; a home, the
-directory for temporary files and the installation of Python get a name.
+The current directory is left away, the home directory is `~`, temporary directories are `LOCATION`,
+what is installed is told from its package on, and any other file of a program by its name.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 import sys
 import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-_LONG_ENOUGH: Final = 4
-"""A shorter path is too likely to be a key, or a part of one."""
+LOCATION: Final = "LOCATION"
+"""What stands for a place that is gone when the run is over."""
+
+_PART: Final = r"""[^\s'"<>|;:,()\[\]{}/]"""
+_BEFORE: Final = r"(?<![\w.~-])"
+_AFTER: Final = r"(?![\w.-])"
+_REST: Final = rf"(?:/{_PART}*)*"
+_SCRATCH: Final = re.compile(rf"{_BEFORE}/(?:{_PART}+/)*onewinner-[\w-]+{_REST}")
+_INSTALLED: Final = re.compile(rf"{_BEFORE}/(?:{_PART}+/)*(?:site|dist)-packages/")
+_STANDARD: Final = re.compile(rf"{_BEFORE}/(?:{_PART}+/)*lib(?:64)?/(?=python3[\d.]*/)")
+_PROGRAM: Final = re.compile(
+    rf"{_BEFORE}/(?:{_PART}+/)+(?={_PART}+\.(?:py|pyx|so|[cm]?js|ts|rb|go|rs|java|php)\b)"
+)
+_COMMON: Final = ("/tmp", "/var/tmp", "/dev/shm")
 
 
-def hidden(words: str) -> str:
-    """Answer the words without absolute paths into this machine's directories."""
-    if "/" not in words:
-        return words
-    for pattern, name in _names(str(Path.cwd()), tempfile.gettempdir()):
-        words = pattern.sub(name, words)
-    return words
+def shareable(said: str) -> str:
+    """Answer a text with the paths of this machine rewritten; any other text is as it was."""
+    if "/" not in said:
+        return said
+    said = _SCRATCH.sub(LOCATION, said)
+    said = _INSTALLED.sub("", said)
+    said = _STANDARD.sub("", said)
+    for pattern, told in _rules(_here(), str(Path.home()), tempfile.gettempdir(), tuple(sys.path)):
+        said = pattern.sub(told, said)
+    return _PROGRAM.sub("", said)
 
 
-@cache
-def _names(here: str, temporary: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Answer what is looked for and what stands in its place, the working directory first."""
-    known = {
-        str(Path(__file__).parents[2]): "<installed>",
-        sys.prefix: "<python>",
-        temporary: "<temporary>",
-        str(Path.home()): "~",
-    }
-    longest_first = sorted(known.items(), key=lambda each: -len(each[0]))
-    return tuple(
-        (_whole(path), name)
-        for path, name in ((f"{here}/", ""), (here, "."), *longest_first)
-        if len(path) >= _LONG_ENOUGH
-    )
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return ""
 
 
-def _whole(path: str) -> re.Pattern[str]:
-    """Match a path that begins there, and that ends there or goes on below."""
-    goes_on = "" if path.endswith("/") else r"(?![\w.-])"
-    return re.compile(rf"(?<![\w./~-]){re.escape(path)}{goes_on}")
+@functools.lru_cache(maxsize=8)
+def _rules(
+    here: str, home: str, temporary: str, imported: tuple[str, ...]
+) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Answer what is replaced by what, in order: a project may lie in a temporary directory."""
+    rules = []
+    for place in _names(here):
+        rules += [(re.compile(f"{_place(place)}/"), ""), (re.compile(_place(place)), ".")]
+    for place in sorted(_names(*imported), key=len, reverse=True):
+        rules.append((re.compile(f"{_place(place)}/"), ""))
+    for place in _names(temporary, *_COMMON):
+        rules.append((re.compile(f"{_place(place)}{_REST}"), LOCATION))
+    rules += [(re.compile(_place(place)), "~") for place in _names(home)]
+    return tuple(rules)
+
+
+def _place(path: str) -> str:
+    return f"{_BEFORE}{re.escape(path)}{_AFTER}"
+
+
+def _names(*paths: str) -> list[str]:
+    """Answer the names of directories, with and without links; none for the root."""
+    absolute = [path for path in paths if path.startswith("/")]
+    found = dict.fromkeys(name for path in absolute for name in (path, os.path.realpath(path)))
+    return [name.rstrip("/") for name in found if name.rstrip("/")]

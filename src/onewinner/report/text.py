@@ -20,6 +20,10 @@ _MEETINGS: Final = ("contested", "overlap")
 _STRESS: Final = "stress"
 _SENTENCE: Final = "swept"
 _SAID_BY_IT: Final = ("schedules", "points")
+_LONG: Final = re.compile(
+    r"""(?<!\w)'(?:[^'\\]|\\.){49,}'|(?<!\w)"(?:[^"\\]|\\.){49,}"|\S{50,}""", re.DOTALL
+)
+"""What may take more than `VALUE_BYTES`: it has at least a quarter as many characters."""
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
@@ -46,20 +50,6 @@ def shorten(text: str, *, at_most: int = VALUE_BYTES) -> str:
         cut -= 1
     head = raw[:cut].decode("utf-8", "surrogatepass")
     return f"{head}... ({len(raw) - cut:,} more bytes)"
-
-
-_SUSPECT: Final = VALUE_BYTES // 4
-"""So many characters may be more bytes than a value may have."""
-
-_VALUE: Final = re.compile(
-    r"""(?<!\w)'(?:[^'\\]|\\.){N,}' | "(?:[^"\\]|\\.){N,}" | \S{N,}""".replace("N", str(_SUSPECT)),
-    re.VERBOSE,
-)
-
-
-def shorten_values(text: str) -> str:
-    """Answer the text with each quoted part, and each word, of more than 200 bytes shortened."""
-    return _VALUE.sub(lambda found: shorten(found[0]), text)
 
 
 def shorten_lines(lines: Iterable[str]) -> tuple[str, ...]:
@@ -113,3 +103,13 @@ def _importance(fact: tuple[str, int | float | str]) -> int:
 
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def shorten_values(said: str) -> str:
+    """Answer a text in which what a store was given takes at most 200 bytes a piece.
+
+    A piece is what stands between quotes, or has no space in it.
+    """
+    if len(said) <= VALUE_BYTES // 4:  # a character takes four bytes at most
+        return said
+    return _LONG.sub(lambda found: shorten(found[0]), said)

@@ -88,7 +88,7 @@ def _more(clause: ClauseResult) -> Markup:
         tag("p", prose(of.note)) if of.note else None,
         tag("p", about, class_="dim"),
         _known(clause),
-        tag("ul", *map(_check, clause.checks), class_="checks"),
+        tag("ul", *(_check(each, clause) for each in clause.checks), class_="checks"),
     )
 
 
@@ -104,19 +104,20 @@ def _known(clause: ClauseResult) -> Markup | None:
     return tag("p", *parts)
 
 
-def _check(check: CheckResult) -> Markup:
+def _check(check: CheckResult, clause: ClauseResult) -> Markup:
     evidence = text.evidence_line(check.evidence)
+    status = verdict.status_of(check, clause).label
     return tag(
         "li",
         tag("strong", check.check),
         " ",
-        badge(check.status.label),
+        badge(status),
         f" {check.seconds:.1f} s",
         tag("span", f"; {evidence}", class_="dim") if evidence else None,
         tag("p", said(check.reason)) if check.reason else None,
         *(tag("p", said(note), class_="dim") for note in check.notes),
         data_check=check.check,
-        data_status=check.status.label,
+        data_status=status,
     )
 
 

@@ -82,20 +82,25 @@ def _canaries(canaries: Sequence[Canary]) -> Markup | None:
             "tr",
             tag("th", said(each.name, at_most=80), scope="row"),
             tag("td", each.level),
-            tag(
-                "td",
-                badge("n/a" if each.reason else "untested" if each.found_ms is None else "pass"),
-            ),
+            tag("td", _seen(each)),
             tag("td", _found(each)),
-            tag("td", f"{each.rounds:,}"),
+            tag("td", f"{each.rounds:,}", class_="n"),
         )
         for each in canaries
     ]
-    heads = ("Canary", "Level", "", "Found", "Contested keys")
+    heads = ("Canary", "Level", "", "When", "Contested keys")
     lead = (
         "Canaries are races that are certainly there: how soon were they found here, just before?"
     )
     return joined((tag("h3", "Canaries"), tag("p", lead, class_="dim"), _table(heads, rows)))
+
+
+def _seen(canary: Canary) -> Markup:
+    if canary.reason:
+        return badge("n/a", "not raced")
+    if canary.found_ms is None:
+        return badge("untested", "not found")
+    return badge("pass", "found")
 
 
 def _found(canary: Canary) -> str:
@@ -162,5 +167,9 @@ def _undecided(found: Sequence[tuple[str, str, str]]) -> Markup:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Markup]) -> Markup:
-    head = tag("thead", tag("tr", *(tag("th", each, scope="col") for each in heads)))
+    numbers = {title for _, title in _COLUMNS} | {"How often"}
+    named = [
+        tag("th", each, scope="col", class_="n" if each in numbers else None) for each in heads
+    ]
+    head = tag("thead", tag("tr", *named))
     return tag("div", tag("table", head, tag("tbody", *rows)), class_="wide card")

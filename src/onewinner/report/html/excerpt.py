@@ -11,6 +11,7 @@ from onewinner.nemesis.acts import words_of
 from onewinner.report import text
 from onewinner.report.html.markup import Markup, joined, tag
 from onewinner.report.html.timeline import drawn
+from onewinner.report.sharing import shared_timeline
 from onewinner.suite.timeline import name_of, timeline_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def excerpt(
         marks=_within(marks, kept),
         wrong=wrong,
     )
-    return Excerpt(timeline=timeline, before=begin, after=len(calls) - begin - len(kept))
+    return Excerpt(
+        timeline=shared_timeline(timeline), before=begin, after=len(calls) - begin - len(kept)
+    )
 
 
 def _within(marks: Iterable[tuple[int, str]], kept: Sequence[Operation]) -> list[tuple[int, str]]:

@@ -11,6 +11,7 @@ from onewinner.report import text
 from onewinner.report.html import excerpt, page
 from onewinner.report.html.markup import Markup, said, tag
 from onewinner.report.html.timeline import drawn
+from onewinner.report.sharing import shared_timeline
 from onewinner.suite.timeline import timeline_of
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def _page(
             "onewinner · a history that was recorded",
             _WORDS[name],
             file,
-            tag("p", said(why, at_most=text.PROSE_BYTES), class_="line") if why else None,
-            page.listed((said(line) for line in as_text.about(judged)), class_="about"),
+            tag("p", _told(why), class_="line") if why else None,
+            page.listed(map(_told, as_text.about(judged)), class_="about"),
         ),
         _example(judged),
         _history(judged, operations, remarks, most),
@@ -63,14 +64,18 @@ def _example(judged: Judged) -> Markup | None:
     if timeline is None:
         return None
     lines = narrate.timeline(judged.example) if judged.example is not None else ()
-    words = tag("pre", "\n".join(said(line) for line in lines), class_="happened")
+    words = tag("pre", "\n".join(_told(line) for line in lines), class_="happened")
     calls = text.count(len(timeline.bars), "call")
+    others = (
+        0 if judged.example is None else sum(each.process >= 0 for each in judged.example.optional)
+    )
+    help_ = f"; whether or not {text.count(others, 'more call')} took effect does not help"
     return page.section(
         "example",
         "Why it is not valid",
-        drawn(timeline, name="x"),
+        drawn(shared_timeline(timeline), name="x"),
         tag("details", tag("summary", "In words"), words) if lines else None,
-        lead=f"No order of {calls} explains what was answered; all others could be left out.",
+        lead=f"No order of {calls} explains what was answered{help_ if others else ''}.",
     )
 
 
@@ -125,7 +130,13 @@ def _is(operation: Operation, other: Operation) -> bool:
 
 def _parts(judged: Judged) -> Markup | None:
     """Answer the parts that are not valid, or on which there is no verdict."""
-    amiss = [part for part in judged.verdict.partitions if part.valid is not True]
+    invalid = judged.verdict.valid is False
+    # Once a part is invalid the others are not looked at any more, which is no finding.
+    amiss = [
+        part
+        for part in judged.verdict.partitions
+        if part.valid is False or (part.valid == "unknown" and not invalid)
+    ]
     if not amiss:
         return None
     rows = [
@@ -134,7 +145,7 @@ def _parts(judged: Judged) -> Markup | None:
             tag("th", said(_key(part.key), at_most=text.VALUE_BYTES), scope="row"),
             tag("td", page.badge("untested" if part.valid == "unknown" else "fail")),
             tag("td", f"{part.operations:,}", class_="n"),
-            tag("td", said(part.reason)),
+            tag("td", _told(part.reason)),
         )
         for part in amiss[:_PARTS_MOST]
     ]
@@ -154,3 +165,7 @@ def _key(key: object) -> str:
     if isinstance(key, tuple):
         return " / ".join(str(each) for each in key if each is not None)
     return str(key)
+
+
+def _told(words: str) -> str:
+    return said(text.shorten_values(words), at_most=text.PROSE_BYTES)

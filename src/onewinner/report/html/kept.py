@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from onewinner.report.html import excerpt, page
 from onewinner.report.html import violation as telling
 from onewinner.report.html.markup import tag
+from onewinner.report.sharing import shared_violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,6 +52,7 @@ def _page(
 
 
 def _violation(found: Violation) -> Markup:
+    found = shared_violation(found)
     told = telling.told(found, name="t", command=found.reproduce)
     says = page.contract_says(found.clause)
     return tag("article", says, told, class_="card s-fail", id="violation")

@@ -48,7 +48,7 @@ def escaped(child: str) -> Markup:
     """Answer it as HTML; control characters and the like are shown as Python escapes them."""
     if isinstance(child, Markup):
         return child
-    return Markup(html.escape(text.printable(child)))
+    return Markup(html.escape(text.printable(child, keep="\n\t")))
 
 
 def said(words: str, *, at_most: int = text.LINE_BYTES, keep: str = "") -> str:
@@ -56,8 +56,7 @@ def said(words: str, *, at_most: int = text.LINE_BYTES, keep: str = "") -> str:
 
     It is one line but for `keep`, at most about so many bytes, and names no place of the machine.
     """
-    short = text.shorten(places.hidden(words), at_most=at_most)
-    return text.printable(text.shorten_values(short), keep=keep)
+    return text.printable(text.shorten(places.shareable(words), at_most=at_most), keep=keep)
 
 
 def plain(number: float) -> str:

@@ -47,12 +47,12 @@ def whole(title: str, *parts: Markup | None) -> str:
     return f'<!doctype html>\n<html lang="en">{head}\n{body}</html>\n'
 
 
-def badge(label: str) -> Markup:
-    """Answer a status as a word with its symbol."""
+def badge(label: str, word: str = "") -> Markup:
+    """Answer a status as a word with its symbol; `word` where another one fits better."""
     return tag(
         "span",
         tag("span", SYMBOLS.get(label, "\u2022"), class_="symbol", aria_hidden="true"),
-        label,
+        word or label,
         class_=f"badge {css(label)}",
     )
 

@@ -40,6 +40,7 @@ def plots(traffic: Traffic) -> Markup:
                 "Time within which so many of the calls returned; the line goes to the slowest.",
                 _by_operation(operations),
                 _numbers("Operation", [each.operation for each in operations], operations),
+                shapes=len(PERCENTILES) + 1,
             ),
             _figure(
                 "Latency and calls over time",
@@ -47,6 +48,7 @@ def plots(traffic: Traffic) -> Markup:
                 + (f"; {text.count(len(faults), 'fault')} marked." if faults else "."),
                 _over_time(seconds, faults),
                 joined((_kinds(faults), _numbers("Second", _names(seconds), seconds))),
+                shapes=len(PERCENTILES),
             ),
         )
     )
@@ -56,11 +58,11 @@ def _names(seconds: Iterable[Latency]) -> list[str]:
     return [str(each.second) for each in seconds]
 
 
-def _figure(title: str, caption: str, picture: Markup, numbers: Markup) -> Markup:
+def _figure(title: str, caption: str, picture: Markup, numbers: Markup, *, shapes: int) -> Markup:
     return tag(
         "figure",
         tag("figcaption", tag("h3", title), tag("p", caption, class_="dim")),
-        _legend(),
+        _legend(shapes),
         tag("div", picture, class_="plot"),
         numbers,
         class_="card",
@@ -111,8 +113,8 @@ def _marker(number: int, x: float, y: float, title: str) -> Markup:
             return tag("path", named, d=d, class_="worst")
 
 
-def _legend() -> Markup:
-    named = [f"{percent} %" for percent in PERCENTILES]
+def _legend(shapes: int) -> Markup:
+    named = [*(f"{percent} %" for percent in PERCENTILES), "slowest"]
     return tag(
         "ul",
         *(
@@ -122,7 +124,7 @@ def _legend() -> Markup:
                 told,
                 class_="key",
             )
-            for n, told in enumerate([*named, "slowest"])
+            for n, told in enumerate(named[:shapes])
         ),
         class_="legend",
     )

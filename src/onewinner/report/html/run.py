@@ -11,6 +11,7 @@ from onewinner.report import text, verdict
 from onewinner.report.html import clauses, contention, page, violation
 from onewinner.report.html.markup import Markup, joined, prose, said, tag
 from onewinner.report.html.plots import plots
+from onewinner.report.sharing import shared
 from onewinner.suite.tree import ExitCode, Status
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _BROKEN: Final = (Status.FAIL, Status.ERROR)
 
 def dumps(result: RunResult) -> str:
     """Answer the run as one HTML file that needs nothing else."""
+    result = shared(result)
     broken = [each for each in result.clauses if each.status in _BROKEN]
     open_ = [each for each in result.clauses if each.status is Status.UNTESTED]
     known = [each for each in result.clauses if each.status is Status.XFAIL]
@@ -73,7 +75,7 @@ def _word(result: RunResult) -> tuple[str, str]:
         case ExitCode.VIOLATION if result.count(Status.ERROR):
             return "error", "Could not be judged"
         case ExitCode.VIOLATION:
-            return "fail", "Known failures that are none any more"
+            return "fail", "The baseline is stale"
         case ExitCode.INCONCLUSIVE:
             return "untested", "Inconclusive"
         case _ if not verdict.is_complete(result):

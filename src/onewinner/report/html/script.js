@@ -3,7 +3,7 @@
 (() => {
   performance.mark("onewinner:start");
   const SVG = "http://www.w3.org/2000/svg";
-  const EDGE = 10, CHARACTER = 6.2, NARROWEST = 3, WIDEST = 4000000;
+  const EDGE = 10, CHARACTER = 6.2, NARROWEST = 3, MANY = 12, WIDEST = 4000000;
   const all = (where, what) => Array.from(where.querySelectorAll(what));
 
   const element = (name, text, className) => {
@@ -70,7 +70,9 @@
       const layouts = this.figure.querySelector(".layouts");
       if (layouts) layouts.hidden = false;
       this.panel.hidden = false;
-      this.tell(this.first());
+      const first = this.first();
+      this.tell(first);
+      if (first && this.bars.length > MANY) this.reveal(first);
     }
 
     key(event) {
@@ -103,6 +105,10 @@
 
     go(bar) {
       bar.node.focus({ preventScroll: true });
+      this.reveal(bar);
+    }
+
+    reveal(bar) {
       const x = Number(bar.node.getAttribute("x")), width = Number(bar.node.getAttribute("width"));
       const y = Number(bar.node.getAttribute("y")), names = this.calls.previousSibling.clientWidth;
       const room = this.box.clientWidth - names;

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from onewinner.report.html.layout import EDGE, Ranked, heights, ranked, rows
 from onewinner.report.html.markup import Markup, joined, said, tag
-from onewinner.report.text import VALUE_BYTES
+from onewinner.report.text import LINE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ class _Words:
     states: bool
 
 
-_ROOMY: Final = _Words(label=38, answer=18, told=VALUE_BYTES, mark=56, states=True)
+_ROOMY: Final = _Words(label=38, answer=18, told=LINE_BYTES, mark=56, states=True)
 _TIGHT: Final = _Words(label=22, answer=10, told=100, mark=28, states=False)
 
 
@@ -236,11 +236,15 @@ def _label(bar: Bar, words: _Words) -> str:
     call = said(bar.call).replace("register_if_absent(", "claim(")
     room = words.label - len(answer) - 3
     mark = "\u2717 " if bar.wrong else ""
-    return f"{mark}{_cut(call, room)} \u2192 {answer}"
+    return f"{mark}{_cut_call(call, room)} \u2192 {answer}"
 
 
 def _cut(words: str, most: int) -> str:
     return words if len(words) <= most else f"{words[: most - 1]}\u2026"
+
+
+def _cut_call(call: str, most: int) -> str:
+    return call if len(call) <= most else f"{call[: most - 2].rstrip(', ')}\u2026)"
 
 
 def _tools(timeline: Timeline, name: str) -> Markup:

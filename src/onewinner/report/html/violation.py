@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onewinner.report import text
+from onewinner.report import places, text
 from onewinner.report.html.markup import Markup, joined, said, tag
 from onewinner.report.html.timeline import drawn
 
@@ -62,7 +62,7 @@ def commands(given: Iterable[tuple[str, str]]) -> Markup:
         tag(
             "div",
             tag("span", what, class_="for"),
-            tag("code", said(command, at_most=text.PROSE_BYTES)),
+            tag("code", text.printable(places.shareable(command))),
             tag("button", "Copy", type="button", class_="button copy", hidden=True),
             class_="command",
         )
@@ -74,7 +74,7 @@ def commands(given: Iterable[tuple[str, str]]) -> Markup:
 def _script(violation: Violation) -> Markup | None:
     if not violation.script:
         return None
-    # It is run, so it is whole; places are hidden in it all the same, since it is shared.
+
     program = text.printable(violation.script.strip("\n"), keep="\n\t")
     return tag(
         "details",
