@@ -34,9 +34,10 @@ def browser() -> Iterator[Any]:
     """Start it; the block gets playwright's browser."""
     from playwright.sync_api import sync_playwright
 
-    rootless = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
+    # Chromium refuses root otherwise; and nothing here needs a graphics processor.
+    arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as started:
-        found = started.chromium.launch(executable_path=program(), args=rootless)
+        found = started.chromium.launch(executable_path=program(), args=arguments)
         try:
             yield found
         finally:

@@ -257,7 +257,7 @@ class TestTimeline:
             at = found.page.locator(".tl-calls .mark").get_attribute("transform")
             share = (float(at[len("translate(") : -1]) - left) / (right - left)
             assert share == pytest.approx(0.4, abs=0.02)
-            assert "SIGKILL" in found.page.locator(".tl-calls .mark text").inner_text()
+            assert "SIGKILL" in found.page.locator(".tl-calls .mark text").text_content()
 
     def test_a_long_history_can_be_used(self, browser: Any, tmp_path: Path) -> None:
         """Among 1,500 bars the error is found by key, in both layouts."""
@@ -272,7 +272,7 @@ class TestTimeline:
                 found.page.locator(f"#h [value={layout}]").check(force=True)
                 found.page.locator("#h .jump").click()
                 assert "p3: claim('k1', 3)" in found.focused
-                assert found.page.locator("#h .b.wrong").is_visible()
+                assert found.page.locator("#h .tl-calls .b.wrong").is_visible()
             assert found.complaints == []
 
 

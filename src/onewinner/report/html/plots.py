@@ -27,6 +27,8 @@ _TIMES: Final = 180
 _RATES: Final = 70
 _KINDS_MOST: Final = 12
 _TOLD_MOST: Final = 90
+_FAULTS_APART: Final = 30
+"""Where faults stand at more places than these, their lines are faint."""
 
 
 def plots(traffic: Traffic) -> Markup:
@@ -217,7 +219,7 @@ def _faults(
             tag("title", f"{said(what[0], at_most=_TOLD_MOST)}{more}"),
             tag("line", x1=x, x2=x, y1=12, y2=base),
             tag("path", d=f"M{x - 4} 6h8l-4 8z"),
-            class_="fault",
+            class_="fault many" if len(told) > _FAULTS_APART else "fault",
         )
 
 

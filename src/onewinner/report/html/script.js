@@ -70,6 +70,7 @@
       const layouts = this.figure.querySelector(".layouts");
       if (layouts) layouts.hidden = false;
       this.panel.hidden = false;
+      this.stretch();
       const first = this.first();
       this.tell(first);
       if (first && this.bars.length > MANY) this.reveal(first);
@@ -197,6 +198,7 @@
     rank() {
       this.calls.setAttribute("width", this.ranks.width);
       for (const bar of this.bars) { bar.node.setAttribute("x", bar.x); bar.node.setAttribute("width", bar.width); }
+      this.stretch();
       for (const mark of this.marks) {
         mark.node.setAttribute("transform", mark.rank);
         mark.node.querySelector("text").setAttribute("y", mark.y);
@@ -204,6 +206,14 @@
         mark.node.classList.remove("flip");
       }
       this.axis.replaceChildren(...this.ranks.axis);
+    }
+
+    stretch() {
+      const lost = this.bars.filter((bar) => bar.end === null);
+      if (!lost.length) return;
+      const edge = this.box.clientWidth - this.calls.previousSibling.clientWidth;
+      for (const bar of lost)
+        bar.node.setAttribute("width", Math.max(Number(bar.width), edge - Number(bar.x)).toFixed(1));
     }
 
     real() {

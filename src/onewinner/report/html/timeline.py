@@ -176,7 +176,9 @@ class _Picture:
     def _bar(self, number: int) -> Markup:
         bar, (left, right) = self._timeline.bars[number], self._columns.bars[number]
         row = self._row_of[number]
-        ended = "" if bar.ended_ns is None else bar.ended_ns
+        ended: int | str = "" if bar.ended_ns is None else bar.ended_ns
+        if bar.ended_ns is None:
+            right = self._width
         classes = ["b", bar.kind, *(["wrong"] if bar.wrong else [])]
         return tag(
             "svg",
