@@ -7,7 +7,7 @@ otherwise stands in a comment before the block, its parts with semicolons betwee
     <!-- test: exits 1 -->                        what the commands may end with (`0 or 7`)
     <!-- test: second adds --budget 3s -->        put behind the commands, here behind the second
     <!-- test: drops -n auto -->                  taken out of the commands
-    <!-- test: elsewhere .ci/run, why -->         not run here, but by that file
+    <!-- test: elsewhere .ci/run: survey -->      not run here, but by that file, where this stands
     <!-- test: in a directory of its own -->      or `each in a directory of its own`
 
 `ID` in a command stands for what the last failure said behind `onewinner replay`.
@@ -21,7 +21,7 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,8 +37,21 @@ PAGES: Final = [
 AWAITED: Final = frozenset(
     {"explain", "certify", "certificate", "baseline", "verify --html", "verify --baseline"}
 )
-"""What pages show and the command line does not have yet. A command that takes any of it is not
-run; once it is there it is run by itself, and a test fails until it is taken out of here."""
+"""What pages show and the command line does not have yet. A command of these is not run, and an
+option of `verify` is left out; once it is there it is run, and a test fails until it is taken out
+of here."""
+
+DROPPED: Final = frozenset(each.split()[1] for each in AWAITED if each.startswith("verify --"))
+"""The options of `verify` that are left out, each with its value."""
+
+MEASURED: Final = {
+    "docs/mutation.md": ".ci/run: stress/*.py",
+    "docs/openclaw.md": ".ci/run: stress/*.py",
+    "docs/peers.md": ".ci/run: stress/*.py",
+    "docs/suites.md": ".ci/run: stress/*.py",
+    "docs/trophies.md": ".ci/run: onewinner survey",
+}
+"""Pages of what was found; their commands take hours, and CI runs them at a size it can spare."""
 
 _BLOCK: Final = re.compile(
     r"(?:<!-- test: (?P<told>.*?) -->\n)?"
@@ -113,7 +126,7 @@ def _told(line: str, parts: list[str], block: str, place: str) -> Command:
                 assert rest in run, f"{rest!r} is not in {line!r}"
                 run = run.replace(rest, "")
             case "elsewhere":
-                elsewhere = rest.partition(",")[0]
+                elsewhere = rest
             case "in" | "each":
                 own = place if word == "each" else block
             case _:
@@ -123,8 +136,13 @@ def _told(line: str, parts: list[str], block: str, place: str) -> Command:
 
 def commands(page: Path) -> list[Command]:
     """Answer the commands of a page."""
+    elsewhere = MEASURED.get(page.relative_to(ROOT).as_posix(), "")
     found = steps(page.read_text(encoding="utf-8"))
-    return [step for step in found if isinstance(step, Command)]
+    return [
+        replace(step, elsewhere=elsewhere or step.elsewhere)
+        for step in found
+        if isinstance(step, Command)
+    ]
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
@@ -146,9 +164,14 @@ def there() -> set[str]:
     }
 
 
+def words_of(command: str) -> list[str]:
+    """Answer the words of a command, without what is said behind it."""
+    return shlex.split(command, comments=True)
+
+
 def taken(command: str) -> set[str]:
     """Answer which commands and options of onewinner a command takes."""
-    words = shlex.split(command)
+    words = words_of(command)
     if words[:1] != ["onewinner"]:
         return set()
     name = words[1]
@@ -192,18 +215,14 @@ class Session:
         return self._said
 
 
-def programs(directory: Path, drops: frozenset[str] = frozenset()) -> None:
-    """Make the programs that a reader has: they run this interpreter.
-
-    `drops` are options that are left out with their values, for a command line without them.
-    """
+def programs(directory: Path) -> None:
+    """Make the programs that a reader has: they run this interpreter."""
     directory.mkdir()
-    kept = "".join(f"      {option}) shift 2 ;;\n" for option in sorted(drops))
+    dropped = "".join(f"'verify {option}') shift 2 ;; " for option in sorted(DROPPED))
     take = f"""words=()
 while [ $# -gt 0 ]; do
-  case "$1" in
-{kept}      *) words+=("$1"); shift ;;
-  esac
+  [ "$1" != verify ] || verify=verify
+  case "$verify $1" in {dropped}*) words+=("$1"); shift ;; esac
 done
 """
     begin = shlex.quote(sys.executable)

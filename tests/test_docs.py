@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,20 @@ import pytest
 
 from onewinner.contract.clauses import LEVELS
 from onewinner.suite.tree import ExitCode, Status
-from pages import AWAITED, PAGES, ROOT, Command, File, Session, commands, parsers, steps, there
+from pages import (
+    AWAITED,
+    DROPPED,
+    PAGES,
+    ROOT,
+    Command,
+    File,
+    Session,
+    commands,
+    parsers,
+    steps,
+    there,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +62,7 @@ class TestCommands:
         """The command line understands what a page shows, or it is one of those awaited."""
         missing = command.takes - there()
         assert missing <= AWAITED, f"{named(page)} shows what onewinner has not"
-        words = shlex.split(command.shown)
+        words = words_of(command.shown)
         if words[0] == "onewinner" and not missing:
             assert parsers()[words[1]].parse_args(words[2:])
 
@@ -70,12 +82,10 @@ class TestCommands:
         ids=lambda each: each.shown if isinstance(each, Command) else "",
     )
     def test_what_is_run_elsewhere_is_run_there(self, page: Path, command: Command) -> None:
-        """The file that is said to run a command instead exists, and knows of its target."""
-        file = ROOT / command.elsewhere
-        assert file.is_file(), f"{named(page)}: {command.elsewhere} does not exist"
-        words = [word for word in shlex.split(command.shown) if not word.startswith("-")]
-        text = file.read_text(encoding="utf-8")
-        assert any(word.rpartition("/")[2] in text for word in words[1:] or words)
+        """The file that is said to run a command instead is there, and holds the words named."""
+        file, _, words = command.elsewhere.partition(": ")
+        assert words in (ROOT / file).read_text(encoding="utf-8"), f"{named(page)}, {command}"
+        assert words
 
 
 class TestGenerated:

@@ -15,14 +15,13 @@ import yaml
 
 from onewinner.starter.files import start
 from onewinner.suite.tree import ExitCode
-from pages import AWAITED, ROOT, programs, shell
+from pages import DROPPED, ROOT, programs, shell
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-DROPS = frozenset(each.split()[1] for each in AWAITED if each.startswith("verify --"))
 QUICK = "--quiet -k CLAIM-3"
 
 TEXT = {"type": "string", "minLength": 1}
@@ -98,7 +97,7 @@ class Job:
         self.failed = False
         self.said = ""
         self._bin = directory / "bin"
-        programs(self._bin, DROPS)
+        programs(self._bin)
         defaults = {name: each.get("default", "") for name, each in ACTION["inputs"].items()}
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
         assert given.keys() <= defaults.keys()
@@ -189,7 +188,7 @@ class TestAction:
         assert (done.output("exit-code"), done.output("verdict")) == ("0", "conforms")
         reports = {path.name for path in (done.directory / "onewinner-report").iterdir()}
         assert {"onewinner.json", "onewinner.xml"} <= reports
-        assert ("onewinner.html" in reports) is ("--html" not in DROPS)
+        assert ("onewinner.html" in reports) is ("--html" not in DROPPED)
 
     def test_a_violation_is_red_and_kept(self, tmp_path: Path) -> None:
         """What was seen is uploaded, hidden directory included, and then the job fails."""
@@ -321,7 +320,7 @@ class TestGitLab:
         assert job.keys() == {"image", "timeout", "variables", "script", "artifacts"}
         assert job["artifacts"]["reports"] == {"junit": "onewinner.xml"}
         begun.write(tmp_path)
-        programs(tmp_path / "bin", DROPS)
+        programs(tmp_path / "bin")
         script = "\n".join(job["script"]) + f" {QUICK}"
         variables = job["variables"] | {"BUDGET": "2s"}
         done = shell(script, tmp_path, tmp_path / "bin", **variables)
@@ -332,7 +331,7 @@ class TestGitLab:
         """The script ends with the verdict."""
         text = start("python", "gitlab").files[".gitlab/onewinner.yml"]
         job = yaml.safe_load(text)["onewinner"]
-        programs(tmp_path / "bin", DROPS)
+        programs(tmp_path / "bin")
         variables = job["variables"] | {"BUDGET": "2s", "TARGET": "mutant:claim-overwrites-live"}
         script = "\n".join(job["script"]) + f" {QUICK}"
         assert shell(script, tmp_path, tmp_path / "bin", **variables).returncode == 1
@@ -345,7 +344,7 @@ class TestShell:
     def test_the_script_ends_with_the_verdict(self, tmp_path: Path, target: str, code: int) -> None:
         """The script judges what it is told to, takes more options, and answers the exit code."""
         start("python", "shell").write(tmp_path)
-        programs(tmp_path / "bin", DROPS)
+        programs(tmp_path / "bin")
         variables = {"TARGET": target, "BUDGET": "2s", "LEVEL": "thread"}
         script = f"sh onewinner-ci.sh {QUICK}"
         done = shell(script, tmp_path, tmp_path / "bin", **variables)
@@ -354,6 +353,6 @@ class TestShell:
     def test_it_judges_the_adapter_by_itself(self, tmp_path: Path) -> None:
         """Without a word it judges the adapter that came with it."""
         start("stdio", "shell").write(tmp_path)
-        programs(tmp_path / "bin", DROPS)
+        programs(tmp_path / "bin")
         done = shell(f"./onewinner-ci.sh {QUICK}", tmp_path, tmp_path / "bin", BUDGET="2s")
         assert done.returncode == 0, done.stdout + done.stderr
