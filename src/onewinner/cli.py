@@ -17,6 +17,7 @@ from onewinner.commands import (
     check,
     clauses,
     doctor,
+    explain,
     init,
     parsing,
     replay,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-COMMANDS: Final = (init, verify, smoke, check, replay, doctor, survey, clauses)
+COMMANDS: Final = (init, verify, smoke, check, replay, explain, doctor, survey, clauses)
 """The commands, in the order in which the help shows them."""
 
 

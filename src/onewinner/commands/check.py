@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 _EPILOG: Final = "exit codes: 0 valid; 1 invalid; 4 FILE is no history; 7 unknown\n"
 
+
 def add(commands: Any) -> None:
     """Add the command and its options."""
     from onewinner.checker.claims import EPS_MS
     from onewinner.suite.offline import MODELS
 
-    parser = parsing.command(commands, "check", run, "judge a history that was recorded", epilog=_EPILOG)
+    parser = parsing.command(
+        commands, "check", run, "judge a history that was recorded", epilog=_EPILOG
+    )
     parser.add_argument("file", metavar="FILE", help="JSON Lines, see specs/history.md")
     parser.add_argument(
         "--model", choices=MODELS, help="what was used (default: by the names of the operations)"
@@ -61,6 +64,8 @@ def run(args: argparse.Namespace) -> ExitCode:
     except (HistoryError, UnknownModel) as error:
         raise request.Unusable(str(error)) from error
     except OSError as error:
-        raise request.Unusable(f"{args.file} cannot be read: {error.strerror}; name a file") from error
+        raise request.Unusable(
+            f"{args.file} cannot be read: {error.strerror}; name a file"
+        ) from error
     request.say(history.render(judged, terminal.of(sys.stdout), explain=args.explain))
     return judged.exit_code

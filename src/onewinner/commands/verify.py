@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> ExitCode:
             result = request.judged(
                 args, lambda target: engine.verify(target, options, on_progress=listener)
             )
+        result = request.kept(result, args.location)
         request.say(console.render(result, terminal.of(sys.stdout)))
         write_reports(result)
     return ExitCode(result.exit_code)

@@ -86,6 +86,25 @@ def plain_lines(
     return write
 
 
+def counted(
+    stream: TextIO, *, now_ns: Callable[[], int] = monotonic_ns, every_ns: int = _PLAIN_EVERY_NS
+) -> Callable[[int, int], None]:
+    """Answer a listener that tells how often something was done and how often it went wrong.
+
+    It writes a line at most every `every_ns`, the first after as long.
+    """
+    written_ns = now_ns()
+
+    def write(made: int, wrong: int) -> None:
+        nonlocal written_ns
+        if now_ns() - written_ns >= every_ns:
+            written_ns = now_ns()
+            stream.write(f"onewinner: driven {made:,} times, {wrong:,} went wrong\n")
+            stream.flush()
+
+    return write
+
+
 def share(progress: Progress) -> float:
     """Answer the part of the budget that is used, from 0 to 1."""
     return min(1.0, progress.elapsed_s / progress.budget_s) if progress.budget_s > 0 else 1.0

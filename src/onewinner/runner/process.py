@@ -19,7 +19,7 @@ import multiprocess.resource_tracker
 from multiprocess.reduction import ForkingPickler
 
 from onewinner.clock import monotonic_ns
-from onewinner.runner import guardian
+from onewinner.runner import guardian, printed
 from onewinner.worker import child
 
 if TYPE_CHECKING:
@@ -233,6 +233,8 @@ class Child:
             self.kill()
         finally:
             guardian.release_group(self.pid)
+            self._tail += b"".join(_chunks(self._noise.fileno()))
+            printed.note(self.tail())
             self._close_pipes()
             self._process.close()
 

@@ -17,6 +17,7 @@ from onewinner.runner import Block
 from onewinner.suite.engine import Progress
 from onewinner.suite.linearity import history_of, judged, model_for, of_one_location
 from onewinner.suite.processors import processors
+from onewinner.suite.rejudging import KEYS, RACE, facts_of
 from onewinner.suite.rulings import (
     DRIFT_MAX_MS,
     RULINGS,
@@ -25,7 +26,6 @@ from onewinner.suite.rulings import (
     happened,
     sound_rounds,
 )
-from onewinner.suite.rejudging import KEYS, RACE, facts_of
 from onewinner.suite.traffic import Traffic
 from onewinner.suite.tree import CheckResult, Recorded, Status, Violation, rule_of_three
 
