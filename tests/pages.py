@@ -10,7 +10,7 @@ otherwise stands in a comment before the block, its parts with semicolons betwee
     <!-- test: elsewhere .ci/run: survey -->      not run here, but by that file, where this stands
     <!-- test: in a directory of its own -->      or `each in a directory of its own`
 
-`ID` in a command stands for what the last failure said behind `onewinner replay`.
+`ID` in a command stands for the first failure that the last red run has kept.
 """
 
 from __future__ import annotations
@@ -37,12 +37,11 @@ PAGES: Final = [
 AWAITED: Final = frozenset(
     {"certify", "certificate", "baseline", "verify --html", "verify --baseline"}
 )
-"""What pages show and the command line does not have yet. A command of these is not run, and an
-option of `verify` is left out; once it is there it is run, and a test fails until it is taken out
-of here."""
+"""What pages show and the command line does not have yet. A command that takes any of it is not
+run; once it is there it is run, and a test fails until it is taken out of here."""
 
-DROPPED: Final = frozenset(each.split()[1] for each in AWAITED if each.startswith("verify --"))
-"""The options of `verify` that are left out, each with its value."""
+DROPPED: Final = AWAITED & {"verify --html"}
+"""Of these what changes no verdict: it is left out, with its value, and the rest is run."""
 
 MEASURED: Final = {
     "docs/mutation.md": ".ci/run: stress/*.py",
@@ -59,7 +58,7 @@ _BLOCK: Final = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _ORDINALS: Final = ("first", "second", "third", "fourth")
-_SAID: Final = re.compile(r"onewinner replay (\S+)")
+_KEPT: Final = re.compile(r"Kept: \.onewinner/(\w+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +187,7 @@ class Session:
         self.directory.mkdir()
         self._own = directory / "own"
         self._bin = directory / "bin"
-        self._said = ""
+        self._kept = ""
         programs(self._bin)
 
     def write(self, file: File) -> None:
@@ -203,22 +202,22 @@ class Session:
         where.mkdir(parents=True, exist_ok=True)
         line = re.sub(r"\bID\b", lambda _: self._failure(), command.run)
         done = shell(line, where, self._bin)
-        if found := _SAID.findall(done.stdout):
-            self._said = found[0]
+        if found := _KEPT.findall(done.stdout):
+            self._kept = found[0]
         assert done.returncode in command.exits, (
             f"{line}\nended with {done.returncode}, not {sorted(command.exits)}\n"
             f"{done.stdout}\n{done.stderr}"
         )
 
     def _failure(self) -> str:
-        assert self._said, "no command before this one said how to replay a failure"
-        return self._said
+        assert self._kept, "no command before this one has kept a failure"
+        return self._kept
 
 
 def programs(directory: Path) -> None:
     """Make the programs that a reader has: they run this interpreter."""
     directory.mkdir()
-    dropped = "".join(f"'verify {option}') shift 2 ;; " for option in sorted(DROPPED))
+    dropped = "".join(f"'{option}') shift 2 ;; " for option in sorted(DROPPED))
     take = f"""words=()
 while [ $# -gt 0 ]; do
   [ "$1" != verify ] || verify=verify

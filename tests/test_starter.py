@@ -177,7 +177,7 @@ class TestAdapters:
         smoke, verify = begun.commands
         done = shell(smoke, tmp_path, tmp_path / "bin")
         assert (done.returncode, "WRONG" in done.stdout) == (0, False), done.stdout + done.stderr
-        done = shell(f"{verify} --level thread --budget 2s", tmp_path, tmp_path / "bin")
+        done = shell(f"{verify} --level thread --budget 1s", tmp_path, tmp_path / "bin")
         assert done.returncode == ExitCode.CONFORMS, done.stdout + done.stderr
 
     def test_a_broken_claim_is_caught_in_it(self, tmp_path: Path) -> None:
