@@ -10,7 +10,7 @@ import pytest
 
 from onewinner.contract.clauses import LEVELS
 from onewinner.suite.tree import ExitCode, Status
-from pages import (
+from documents import (
     AWAITED,
     DROPPED,
     PAGES,
@@ -68,7 +68,7 @@ class TestCommands:
 
     def test_nothing_that_is_there_is_awaited(self) -> None:
         """What the command line has by now is run, so it must not be awaited any more."""
-        assert AWAITED & there() == set(), "take these out of AWAITED in tests/pages.py"
+        assert AWAITED & there() == set(), "take these out of AWAITED in tests/documents.py"
 
     def test_everything_that_is_awaited_is_shown(self) -> None:
         """A name that no page shows would excuse nothing but a mistake."""

@@ -13,7 +13,7 @@ import pytest
 
 from onewinner.contract.clauses import CLAUSES
 from onewinner.suite.tree import ExitCode
-from pages import File, steps
+from documents import File, steps
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import yaml
 
 from onewinner.starter.files import start
 from onewinner.suite.tree import ExitCode
-from pages import DROPPED, ROOT, programs, shell
+from documents import DROPPED, ROOT, programs, shell
 
 if TYPE_CHECKING:
     import subprocess

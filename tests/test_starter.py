@@ -13,7 +13,7 @@ from onewinner import cli
 from onewinner.starter import files
 from onewinner.starter.files import LANGUAGES, SERVICES, TARGETS, start
 from onewinner.suite.tree import ExitCode
-from pages import programs, shell
+from documents import programs, shell
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -129,7 +129,7 @@ def _told(line: str, parts: list[str], block: str, place: str) -> Command:
             case "in" | "each":
                 own = place if word == "each" else block
             case _:
-                raise AssertionError(f"{part!r} means nothing; see tests/pages.py")
+                raise AssertionError(f"{part!r} means nothing; see tests/documents.py")
     return Command(shown=line, run=run, exits=exits, elsewhere=elsewhere, own=own)
 
 
