@@ -11,6 +11,8 @@ from onewinner.suite.tree import ExitCode
 if TYPE_CHECKING:
     import argparse
 
+    from onewinner.artefacts import Artefact
+
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
@@ -23,11 +25,16 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Tell what happened in a kept failure, with what, and how it is driven again."""
-    from onewinner.report import html, kept, terminal
+    from onewinner.report import kept, terminal
 
     artefact = request.artefact(args.failure)
-    wanted = (("--html", args.html, lambda found: html.dumps_violation(**kept.page(found))),)
-    with request.files(wanted) as write_reports:
+    with request.files((("--html", args.html, _page),)) as write_reports:
         request.say(kept.render(artefact, terminal.of(sys.stdout)))
         write_reports(artefact)
     return ExitCode.CONFORMS
+
+
+def _page(artefact: Artefact) -> str:
+    from onewinner.report import html, kept
+
+    return html.dumps_violation(**kept.page(artefact))

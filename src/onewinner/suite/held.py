@@ -16,7 +16,7 @@ from onewinner.suite.timeline import timeline_of
 from onewinner.suite.tree import REPLAY, Recorded, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from onewinner.schedule.play import Stop
     from onewinner.schedule.sweep import Ran
@@ -158,6 +158,11 @@ def violation(bad: Bad, target: str, clause: str, processes: bool) -> Violation:
     )
 
 
+def _let_in(begun: Mapping[int, int], who: int) -> int:
+    """Answer when the hold of a claimant showed: when the next one was let in, or it began."""
+    return min((at for at in begun.values() if at > begun[who]), default=begun[who])
+
+
 def _held_at(stop: Stop, of: int) -> str:
     return f"p{stop.who} is held before `{stop.point.name}` (point {stop.number} of {of})"
 
@@ -171,7 +176,7 @@ def _drawn(ran: Ran, judge: Judge | None) -> Timeline:
     met = [each for each in ran.operations if each.extra["phase"] == "meet"]
     begun = {each.process: each.invoked_ns for each in met}
     marks = [
-        (begun[stop.who], _held_at(stop, len(ran.points[stop.who])))
+        (_let_in(begun, stop.who), _held_at(stop, len(ran.points[stop.who])))
         for stop in ran.stops
         if stop.who in begun
     ]
