@@ -19,6 +19,7 @@ from onewinner.commands import (
     clauses,
     doctor,
     explain,
+    init,
     parsing,
     replay,
     request,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 COMMANDS: Final = (
+    init,
     verify,
     baseline,
     smoke,
