@@ -23,6 +23,7 @@ from onewinner.commands import (
     request,
     smoke,
     survey,
+    vectors,
     verify,
 )
 from onewinner.suite.tree import ExitCode
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-COMMANDS: Final = (verify, smoke, check, replay, explain, doctor, survey, clauses)
+COMMANDS: Final = (verify, smoke, vectors, check, replay, explain, doctor, survey, clauses)
 """The commands, in the order in which the help shows them."""
 
 
