@@ -25,6 +25,7 @@ from onewinner.commands import (
     request,
     smoke,
     survey,
+    vectors,
     verify,
 )
 from onewinner.suite.tree import ExitCode
@@ -38,6 +39,7 @@ COMMANDS: Final = (
     verify,
     baseline,
     smoke,
+    vectors,
     check,
     replay,
     explain,
