@@ -13,14 +13,26 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from onewinner.commands import check, clauses, doctor, parsing, replay, request, smoke, survey, verify
+from onewinner.commands import (
+    certificate,
+    certify,
+    check,
+    clauses,
+    doctor,
+    parsing,
+    replay,
+    request,
+    smoke,
+    survey,
+    verify,
+)
 from onewinner.suite.tree import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-COMMANDS: Final = (verify, smoke, check, replay, doctor, survey, clauses)
+COMMANDS: Final = (verify, smoke, check, replay, certify, certificate, doctor, survey, clauses)
 """The commands, in the order in which the help shows them."""
 
 
