@@ -16,6 +16,8 @@ from onewinner.certificate.issuing import configuration
 from onewinner.certificate.rebuilding import (
     BROKEN,
     STATUSES,
+    VIOLATION,
+    bearing,
     broken_by,
     capabilities_of,
     kept_for,
@@ -74,6 +76,12 @@ def check(statement: Statement, beside: Path) -> Checked:
     else:
         checked.differs += _applicability(stated, capabilities)
         checked.unknown += _unfounded(stated, capabilities)
+    checked.differs += _foundations(stated)
+    checked.unknown += (
+        f"this kit has no check that keeps {each.name}"
+        for each in stated.histories.files
+        if bearing(each.name) is None
+    )
     checked.differs += _completeness(stated)
     checked.differs += _requirements(stated)
     checked.differs += _conclusions(statement, tree_of(stated, broken))
@@ -151,6 +159,7 @@ def _one(
 
 def _applicability(stated: Extension, capabilities: Capabilities) -> Iterator[str]:
     """Yield the clauses that apply and are not judged, or are judged and do not apply."""
+    races = kept_for(stated.level.asked, capabilities)
     for each in stated.clauses:
         clause = CLAUSES.get(each.id)
         if clause is None:
@@ -161,8 +170,8 @@ def _applicability(stated: Extension, capabilities: Capabilities) -> Iterator[st
             yield f"{each.id} is stated {each.status}, and does not apply: {lacking}"
         elif lacking is None and each.missing is not None:
             yield f"{each.id} is stated to lack a declaration ({each.missing}), and applies"
-        elif status is Status.NA and not each.reason:
-            yield f"{each.id} is stated n/a without a reason"
+        elif status is Status.NA and (not each.reason or each.id in races):
+            yield f"{each.id} is stated n/a, and applies"
     listed = {each.id for each in stated.clauses}
     lost = [
         clause.id
@@ -181,6 +190,21 @@ def _unfounded(stated: Extension, capabilities: Capabilities) -> Iterator[str]:
     bare = [clause for clause in passed if clause in races - founded]
     if bare and stated.complete:
         yield f"no history is kept on which {_named(bare, 'rests', 'rest')}"
+
+
+def _foundations(stated: Extension) -> Iterator[str]:
+    """Yield the histories of which it is not stated on which clauses they bear, or how."""
+    applied = {each.id for each in stated.clauses if each.status != "n/a"}
+    for each in stated.histories.files:
+        due = bearing(each.name)
+        if due is None:
+            continue
+        least = applied & set(due) if stated.complete else set()
+        if not least <= set(each.clauses) <= set(due):
+            told = ", ".join(each.clauses) or "none"
+            yield f"the history {each.name} bears on {', '.join(due)}, and {told} is stated"
+        if each.judge != histories.CLAIMS and not each.name.startswith(VIOLATION):
+            yield f"the history {each.name} is not judged as {each.judge}"
 
 
 def _completeness(stated: Extension) -> Iterator[str]:

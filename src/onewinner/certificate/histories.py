@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onewinner import history
 from onewinner.certificate import digests, plain
-from onewinner.certificate.rebuilding import capabilities_of, resting_on
+from onewinner.certificate.rebuilding import VIOLATION, bearing, capabilities_of, check_of
 from onewinner.certificate.words import Digest, History, LeftOut
 from onewinner.checker.verdict import Budgets
 from onewinner.suite.offline import judge_file
@@ -46,6 +46,7 @@ _INVOKE: Final = b'"type":"invoke"'
 _LONG: Final = f"a value there is longer than {_VALUE_BYTES} bytes"
 _ROOM: Final = f"there was room for {MOST_BYTES >> 20} MiB in {MOST_FILES} files"
 _APART: Final = "what was wrong there is not to be seen in calls alone"
+_OPEN: Final = "no check of a history decides it (it holds newer operations, or is too hard)"
 _VERDICTS: Final[dict[Validity, Verdict]] = {True: "valid", False: "invalid", "unknown": "unknown"}
 
 
@@ -90,8 +91,8 @@ def packed(
             left[_ROOM] += 1
         else:
             stated = _stated(found, content, capabilities)
-            if found.judge != CLAIMS and stated.verdict != "invalid":
-                left[_APART] += 1
+            if stated.verdict == "unknown" or (found.judge != CLAIMS and stated.verdict == "valid"):
+                left[_APART if found.judge != CLAIMS else _OPEN] += 1
                 continue
             most_bytes -= len(content)
             kept.append(stated)
@@ -190,7 +191,7 @@ def _of_violations(result: RunResult, folder: Path) -> Iterator[_Found | None]:
 
 
 def _of_violation(violation: Violation, recorded: Recorded, home: Path) -> _Found | None:
-    name = f"violation-{violation.clause}.jsonl"
+    name = f"{VIOLATION}{violation.clause}.jsonl"
     try:
         history.write(home / name, recorded.operations, eps_ms=recorded.eps_ms)
     except (TypeError, ValueError):  # an argument that JSON has not
@@ -211,8 +212,9 @@ def _in_turns(result: RunResult, folder: Path) -> Iterator[_Found]:
     """
     by_check: dict[str, list[_Found]] = defaultdict(list)
     for path in sorted(folder.glob("*.jsonl")):
-        check = path.stem.rpartition("-")[0]
-        clauses = resting_on(check, _judged_by(check, result))
+        check = check_of(path.name)
+        judged_by_it = set(_judged_by(check, result))
+        clauses = [clause for clause in bearing(path.name) or () if clause in judged_by_it]
         by_check[check].append(_Found(name=path.name, path=path, clauses=clauses))
     turns = [each for turn in zip_longest(*by_check.values()) for each in turn if each is not None]
     named = {Path(v.history).name for c in result.clauses if (v := c.violation) and v.history}

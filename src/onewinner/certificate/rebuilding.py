@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from onewinner.contract import Capabilities, Profile
 from onewinner.contract.clauses import CLAUSES, LEVELS
 from onewinner.report import verdict
+from onewinner.suite.faults import FAULTS
 from onewinner.suite.races import RACES
 from onewinner.suite.rulings import RULINGS
 from onewinner.suite.tree import CheckResult, ClauseResult, ExitCode, RunResult, Status
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 STATUSES: Final = {status.label: status for status in Status}
 BROKEN: Final = frozenset({Status.XFAIL, Status.FAIL, Status.ERROR})
 """What counts as a failure: a known one too, for a baseline makes no certificate better."""
+
+VIOLATION: Final = "violation-"
+"""What the name of a history begins with in which a violation was seen; its clause follows."""
 
 _CHECK: Final = "certificate"
 
@@ -48,14 +52,23 @@ def capabilities_of(plain: Mapping[str, Any]) -> Capabilities | None:
         return None
 
 
-def resting_on(check: str, judged: Iterable[str]) -> list[str]:
-    """Answer which of the clauses that a check has judged rest on the histories that it kept.
+def bearing(history: str) -> tuple[str, ...] | None:
+    """Answer the clauses on which a history can bear, by its name; None where nobody knows that.
 
-    Those of a race show what it is about, and none of its other clauses.
+    A race shows what it is about, and none of its other clauses.
     """
-    clauses = list(judged)
-    about = next((race.clauses[0] for race in RACES if race.name == check), None)
-    return [about] if about in clauses else clauses
+    stem = history.removesuffix(".jsonl")
+    if stem.startswith(VIOLATION):
+        return (stem.removeprefix(VIOLATION),)
+    check = check_of(history)
+    if check in FAULTS:
+        return FAULTS[check].clauses
+    return next((race.clauses[:1] for race in RACES if race.name == check), None)
+
+
+def check_of(history: str) -> str:
+    """Answer the check that has kept a history, by its name (`suite.kept`)."""
+    return history.removesuffix(".jsonl").rpartition("-")[0]
 
 
 def kept_for(level: Level, capabilities: Capabilities) -> set[str]:

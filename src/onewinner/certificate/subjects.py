@@ -75,10 +75,11 @@ def _file_of(module: str) -> Path | None:
 def _distribution(module: str) -> dict[str, str]:
     """Answer name and version of the distribution that holds a module, where there is one."""
     top = module.partition(".")[0]
-    with suppress(importlib.metadata.PackageNotFoundError):
-        for name in importlib.metadata.packages_distributions().get(top, ())[:1]:
-            return {"distribution": name, "version": importlib.metadata.version(name)}
-    return {}
+    name = next(iter(importlib.metadata.packages_distributions().get(top, ())), top)
+    try:
+        return {"distribution": name, "version": importlib.metadata.version(name)}
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return {}
 
 
 def _command(target: Target) -> Iterator[Resource]:
