@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from onewinner.commands import (
     baseline,
+    certificate,
+    certify,
     check,
     clauses,
     doctor,
@@ -38,6 +40,8 @@ COMMANDS: Final = (
     init,
     verify,
     baseline,
+    certify,
+    certificate,
     smoke,
     vectors,
     check,
