@@ -58,9 +58,7 @@ class TestSequences:
         """The program of every case, driven against the reference store, is one that is allowed."""
         sessions: list[Session] = []
         target = Target("memory")
-        results = run_case(
-            CASES[name], target, DECLARED, str(tmp_path), on_session=sessions.append
-        )
+        results = run_case(CASES[name], target, DECLARED, str(tmp_path), on_session=sessions.append)
         assert [each.status for each in results] == [Status.PASS]
         made = sequence.operations_of(sessions[0].made)
         recorded = Recorded(operations=made, judge=sequence.JUDGE)
