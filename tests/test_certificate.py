@@ -573,7 +573,9 @@ class TestArchive:
         with tarfile.open(path) as opened:
             assert {(each.mtime, each.uid, each.uname) for each in opened} == {(0, 0, "")}
 
-    @pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"no tar" * 200, mtime=0)])
+    @pytest.mark.parametrize(
+        "content", [b"", b"no archive", gzip.compress(b"no tar" * 200, mtime=0)]
+    )
     def test_what_is_none_is_refused(self, tmp_path: Path, content: bytes) -> None:
         """Bytes that are no archive are an error of their own; and they differ."""
         path = written(tmp_path)

@@ -95,7 +95,9 @@ def test_a_benchmark_calls_a_mutant_by_its_name(stores: dict[str, Any]) -> None:
     assert not {s.name for s in stores.values()} - ours.keys() & MUTANTS.keys()
 
 
-@pytest.mark.parametrize("document", ["docs/peers.md", "docs/suites.md", "docs/explanation/counting.md"])
+@pytest.mark.parametrize(
+    "document", ["docs/peers.md", "docs/suites.md", "docs/explanation/counting.md"]
+)
 def test_the_tables_of_reports_name_what_was_run(document: str) -> None:
     """Each row about a broken store bears the name of one that the benchmarks have."""
     known = {*bugs.BUGS, *broken_claims.CLAIMS, *MUTANTS, *TOOLS}
