@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onewinner.adapters.targets import Target
@@ -19,7 +22,6 @@ from results import WHOLE, check, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from onewinner.suite.tree import RunResult
 
@@ -71,9 +73,21 @@ def issued(home: Path, result: RunResult | None = None, *, invalid: Iterable[str
     return issue(made() if result is None else result, Target("sqlite"), folder, beside)
 
 
+@cache
+def passed() -> Issued:
+    """Answer the certificate of a run in which all passed; it is made once, for many tests."""
+    with tempfile.TemporaryDirectory() as home:
+        return issued(Path(home))
+
+
 def written(home: Path, result: RunResult | None = None, *, invalid: Iterable[str] = ()) -> Path:
     """Write a certificate and its histories, and answer where."""
-    found = issued(home, result, invalid=invalid)
+    plain = result is None and not invalid
+    return put(home, passed() if plain else issued(home, result, invalid=invalid))
+
+
+def put(home: Path, found: Issued) -> Path:
+    """Write a certificate and its histories that were issued, and answer where."""
     path = home / NAME
     path.write_text(words.dumps(found.statement), "utf-8")
     archive.write(archive.beside(str(path)), found.contents)

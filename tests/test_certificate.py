@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jsonschema
 import pytest
 
-from certificates import NAME, claims, edited, expected, issued, keep, made, written
+from certificates import NAME, claims, edited, expected, issued, keep, made, passed, put, written
 from onewinner import cli, history
 from onewinner.adapters.targets import Target
 from onewinner.certificate import (
@@ -95,10 +95,10 @@ class TestStatement:
         for result in (made(), made({"CLAIM-6": Status.FAIL, "TTL-1": Status.UNTESTED})):
             jsonschema.validate(plainly(issued(tmp_path, result).statement), published)
 
-    def test_the_schema_can_refuse(self, tmp_path: Path) -> None:
+    def test_the_schema_can_refuse(self) -> None:
         """A result, a status and a digest that are none are refused by the schema."""
         for spoil in ("result", "digest", "status"):
-            told = plainly(issued(tmp_path).statement)
+            told = plainly(passed().statement)
             if spoil == "result":
                 told["predicate"]["result"] = "GREEN"
             elif spoil == "digest":
@@ -108,9 +108,9 @@ class TestStatement:
             with pytest.raises(jsonschema.ValidationError):
                 jsonschema.validate(told, schema())
 
-    def test_it_is_a_test_result_of_in_toto(self, tmp_path: Path) -> None:
+    def test_it_is_a_test_result_of_in_toto(self) -> None:
         """Whoever knows in-toto alone finds the types, the subject, the result and the tests."""
-        told = plainly(issued(tmp_path).statement)
+        told = plainly(passed().statement)
         assert told["_type"] == "https://in-toto.io/Statement/v1"
         assert told["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
         assert told["subject"][0]["name"] == "sqlite"
@@ -123,9 +123,9 @@ class TestStatement:
             "onewinner 0.1.0",
         ]
 
-    def test_what_was_run_is_stated(self, tmp_path: Path) -> None:
+    def test_what_was_run_is_stated(self) -> None:
         """Level, seed, budget, cores, capabilities and evidence stand in the extension."""
-        told = stated(issued(tmp_path).statement)
+        told = stated(passed().statement)
         assert (told.level.asked, told.level.reached, told.complete) == ("process", "process", True)
         assert (told.run.seed, told.run.budget_seconds, told.run.cores) == ("0x51ab", 40.0, 2)
         assert told.capabilities["scope"] == "process"
@@ -137,7 +137,7 @@ class TestStatement:
         """Certificate and archive are the same to the byte, whenever they are written."""
         (tmp_path / "a").mkdir()
         (tmp_path / "b").mkdir()
-        one, other = written(tmp_path / "a"), written(tmp_path / "b")
+        one, other = put(tmp_path / "a", issued(tmp_path)), written(tmp_path / "b")
         assert one.read_bytes() == other.read_bytes()
         assert (one.parent / ARCHIVE).read_bytes() == (other.parent / ARCHIVE).read_bytes()
 
@@ -281,9 +281,7 @@ class TestHistories:
         (told,) = stated(found.statement).histories.files
         assert (told.name, told.verdict) == ("violation-TTL-2.jsonl", "invalid")
         assert (told.judge, told.clauses) == ("sequence", ["TTL-2"])
-        path = tmp_path / NAME
-        path.write_text(words.dumps(found.statement), "utf-8")
-        archive.write(tmp_path / ARCHIVE, found.contents)
+        path = put(tmp_path, found)
         assert checked(path).judged == {told.name: "invalid"}
         assert said(path) == ""
 
@@ -299,9 +297,7 @@ class TestHistories:
         assert found.statement.predicate.passed_tests == ["CLAIM-5"]
         assert found.statement.predicate.result == "WARNED"  # one clause is no level
         assert found.contents
-        path = tmp_path / NAME
-        path.write_text(words.dumps(found.statement), "utf-8")
-        archive.write(tmp_path / ARCHIVE, found.contents)
+        path = put(tmp_path, found)
         assert set(checked(path).judged.values()) == {"valid"}
         assert said(path) == ""
 
@@ -382,6 +378,21 @@ def judge_otherwise(predicate: dict[str, Any]) -> None:
     history_of(predicate)["judge"] = "crash"
 
 
+def move_clause(predicate: dict[str, Any]) -> None:
+    """State that a clause is one of another level."""
+    clause_of(predicate, "CLAIM-6")["level"] = "crash"
+
+
+def ask_for_another_level(predicate: dict[str, Any]) -> None:
+    """State the contract of another level than was asked."""
+    predicate["x"]["contract"]["level"] = "crash"
+
+
+def shrink_history(predicate: dict[str, Any]) -> None:
+    """State fewer bytes than a history has."""
+    history_of(predicate)["bytes"] -= 1
+
+
 def ask_else(predicate: dict[str, Any]) -> None:
     """State the digest of other requirements, wherever it stands."""
     for place in (predicate["x"]["contract"], predicate["configuration"][0]):
@@ -434,6 +445,9 @@ FORGERIES: list[tuple[Callable[[dict[str, Any]], None], str]] = [
     (make_no_claim_of_it, "CLAIM-6 is stated n/a, and applies"),
     (bear_on_nothing, f"the history {CLAIM} bears on CLAIM-6, and none is stated"),
     (judge_otherwise, f"the history {CLAIM} is not judged as crash"),
+    (move_clause, "CLAIM-6 is a clause of level process, not crash"),
+    (ask_for_another_level, "the contract is stated for level crash, and level process was asked"),
+    (shrink_history, f"the history {CLAIM} has "),
     (ask_else, "their digests differ"),
     (name_another_release, "clauses of release 2099-1 are stated"),
     (forget_history, f"the archive holds {CLAIM}, which the certificate does not state"),
@@ -530,6 +544,22 @@ class TestForgeries:
             path,
             lambda p: p["x"]["histories"].update(archive=None, files=[], count=0, operations=0),
         )
+        assert checked(path).exit_code is ExitCode.INCONCLUSIVE
+
+    def test_a_verdict_that_cannot_be_had_is_unknown(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the time runs out nothing is right and nothing is wrong."""
+        path = written(tmp_path)
+        monkeypatch.setattr(histories, "judged", lambda *_: "unknown")
+        found = checked(path)
+        assert (found.differs, found.exit_code) == ([], ExitCode.INCONCLUSIVE)
+        assert f"the history {CLAIM} could not be judged; valid is stated" in found.unknown
+
+    def test_histories_without_an_archive_are_missing(self, tmp_path: Path) -> None:
+        """A certificate that names no archive has none of the histories that it lists."""
+        path = written(tmp_path)
+        edited(path, lambda predicate: predicate["x"]["histories"].update(archive=None))
         assert checked(path).exit_code is ExitCode.INCONCLUSIVE
 
     def test_a_history_of_another_check_is_unknown(self, tmp_path: Path) -> None:
@@ -768,9 +798,9 @@ class TestBadge:
             "schemaVersion": 1, "label": "claim store", "message": message, "color": colour,
         }  # fmt: skip
 
-    def test_what_does_not_hold_is_never_green(self, tmp_path: Path) -> None:
+    def test_what_does_not_hold_is_never_green(self) -> None:
         """A certificate that was checked in vain has no other badge."""
-        found = issued(tmp_path).statement
+        found = passed().statement
         assert badge.badge(found, Checked(differs=["x"]))["color"] == "red"
         assert badge.badge(found, Checked(unknown=["x"]))["color"] == "lightgrey"
         assert badge.badge(found, Checked())["color"] == "brightgreen"
@@ -891,5 +921,7 @@ class TestCommands:
         result = replace(made(), clauses=(*lower, *bare))
         found = issued(tmp_path, result).statement
         assert (found.predicate.result, stated(found).level.reached) == ("WARNED", "thread")
-        assert summary.verdict(found).endswith("conforms at level thread only, not at process")
+        assert summary.verdict(found).endswith(
+            "conforms at level thread only, not at process; partial: process-scope not declared"
+        )
         assert badge.badge(found)["message"] == "thread level, not process"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from onewinner.certificate.rebuilding import tree_of
 from onewinner.report import text
+from onewinner.report.verdict import OPTIONAL, undeclared
 from onewinner.suite.tree import ExitCode
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ def verdict(statement: Statement) -> str:
     """Answer in one line what a certificate states of what it is about."""
     stated = statement.predicate.extension
     asked, reached = stated.level.asked, stated.level.reached or "none"
+    lost = undeclared(tree_of(stated, {}))
+    partial = [each for each in lost if each not in OPTIONAL and " or " not in each]
     match statement.predicate.result:
         case "PASSED":
             told = f"conforms at level {asked}"
@@ -47,7 +51,8 @@ def verdict(statement: Statement) -> str:
             told = f"conforms at level {reached} only, not at {asked}"
         case _:
             told = f"is inconclusive at level {asked}; level reached: {reached}"
-    return f"{statement.predicate.result}: {stated.target} {told}"
+    lacking = f"; partial: {', '.join(partial)} not declared" if partial else ""
+    return f"{statement.predicate.result}: {stated.target} {told}{lacking}"
 
 
 def _about(statement: Statement, stated: Extension) -> Iterator[str]:
