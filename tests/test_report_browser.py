@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,12 +71,28 @@ CONTRAST = """
 
 
 @dataclass
-class Opened:
-    """A page that is open, with what it asked for and what it complained about."""
+class Window:
+    """A window of the browser, with what the page in it asked for and complained about."""
 
     page: Any
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Write down from now on what pages say and ask for."""
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.add_init_script(WATCH)
+
+    def open(self, path: Path, *, scheme: str = "light", width: int = 1200) -> None:
+        """Open a file as if nothing had been open before."""
+        self.page.goto("about:blank")
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.complaints.clear()
+        self.asked.clear()
+        self.page.goto(path.as_uri())
 
     def told(self) -> str:
         """Answer what the first panel says."""
@@ -106,6 +121,14 @@ def browser() -> Iterator[Any]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def window(browser: Any) -> Window:
+    """A window for all tests: to open one takes as long as all that is done in it."""
+    found = Window(browser.new_page())
+    found.watch()
+    return found
+
+
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
     """The file of a run with one violation."""
@@ -116,174 +139,158 @@ def report(tmp_path: Path) -> Path:
     return path
 
 
-@contextmanager
-def opened(browser: Any, path: Path, **settings: Any) -> Iterator[Opened]:
-    """Open a file in a window of its own, and hold that it kept quiet."""
-    page = browser.new_page(**{"viewport": {"width": 1200, "height": 900}, **settings})
-    found = Opened(page)
-    page.on("console", lambda message: found.complaints.append(message.text))
-    page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    page.on("request", lambda request: found.asked.append(request.url))
-    page.add_init_script(WATCH)
-    page.goto(path.as_uri())
-    try:
-        yield found
-    finally:
-        page.close()
-
-
 class TestOpening:
-    def test_it_opens_without_a_word(self, browser: Any, report: Path) -> None:
+    def test_it_opens_without_a_word(self, window: Window, report: Path) -> None:
         """No error, nothing refused by its own policy, and nothing asked for but the file."""
-        with opened(browser, report) as found:
-            assert found.page.evaluate("performance.getEntriesByName('onewinner:ready').length")
-            assert found.page.evaluate("window.refused") == []
-            assert found.complaints == []
-            assert [each for each in found.asked if not each.startswith("data:")] == [
-                report.as_uri()
-            ]
+        window.open(report)
+        assert window.page.evaluate("performance.getEntriesByName('onewinner:ready').length")
+        assert window.page.evaluate("window.refused") == []
+        assert window.complaints == []
+        assert [each for each in window.asked if not each.startswith("data:")] == [report.as_uri()]
 
-    def test_a_foreign_script_is_refused(self, browser: Any, report: Path) -> None:
+    def test_a_foreign_script_is_refused(self, window: Window, report: Path) -> None:
         """What gets into the page some other way is not carried out."""
         smuggled = "<script>window.smuggled = true</script><p onclick='1'>x</p></main>"
         report.write_text(report.read_text("utf-8").replace("</main>", smuggled), "utf-8")
-        with opened(browser, report) as found:
-            assert found.page.evaluate("window.smuggled") is None
-            assert len(found.page.evaluate("window.refused")) == 2
-            assert found.complaints != []
+        window.open(report)
+        assert window.page.evaluate("window.smuggled") is None
+        assert len(window.page.evaluate("window.refused")) == 2
+        assert window.complaints != []
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_it_is_readable(self, browser: Any, report: Path, scheme: str) -> None:
+    def test_it_is_readable(self, window: Window, report: Path, scheme: str) -> None:
         """In light and in dark every text stands out from its ground (WCAG AA)."""
-        with opened(browser, report, color_scheme=scheme) as found:
-            ground = found.page.evaluate("getComputedStyle(document.body).backgroundColor")
-            assert (ground == "rgb(18, 22, 27)") is (scheme == "dark")
-            assert found.page.evaluate(CONTRAST) == []
+        window.open(report, scheme=scheme)
+        ground = window.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(18, 22, 27)") is (scheme == "dark")
+        assert window.page.evaluate(CONTRAST) == []
 
-    def test_a_narrow_window_scrolls_one_way(self, browser: Any, report: Path) -> None:
+    def test_a_narrow_window_scrolls_one_way(self, window: Window, report: Path) -> None:
         """On a telephone nothing is wider than the window but what scrolls by itself."""
-        with opened(browser, report, viewport={"width": 400, "height": 800}) as found:
-            assert found.page.evaluate("document.documentElement.scrollWidth") <= 400
+        window.open(report, width=400)
+        assert window.page.evaluate("document.documentElement.scrollWidth") <= 400
 
     def test_without_script_it_is_whole(self, browser: Any, report: Path) -> None:
         """Bars are drawn, clauses can be filtered, and what needs the script is not offered."""
-        with opened(browser, report, java_script_enabled=False) as found:
-            assert found.page.locator(".tl-calls .b").count() == 5
-            assert found.page.locator(".tl-calls .b").first.bounding_box()["width"] > 50
-            assert not found.page.locator(".layouts").is_visible()
-            assert found.page.locator("tr#CLAIM-1").is_visible()
-            found.page.locator("label[for=show-fail]").click()
-            assert not found.page.locator("tr#CLAIM-1").is_visible()
-            assert found.page.locator("tr#CLAIM-5").is_visible()
+        page = browser.new_page(java_script_enabled=False)
+        page.goto(report.as_uri())
+        assert page.locator(".tl-calls .b").count() == 5
+        assert page.locator(".tl-calls .b").first.bounding_box()["width"] > 50
+        assert not page.locator(".layouts").is_visible()
+        assert page.locator("tr#CLAIM-1").is_visible()
+        page.locator("label[for=show-fail]").click()
+        assert not page.locator("tr#CLAIM-1").is_visible()
+        assert page.locator("tr#CLAIM-5").is_visible()
+        page.close()
 
 
 class TestTimeline:
-    def test_the_first_error_is_told_at_once(self, browser: Any, report: Path) -> None:
+    def test_the_first_error_is_told_at_once(self, window: Window, report: Path) -> None:
         """Before anything is touched the panel tells the call that is wrong."""
-        with opened(browser, report) as found:
-            assert "register_if_absent('k', 1)" in found.told()
-            assert "not explained by what the contract allows" in found.told()
+        window.open(report)
+        assert "register_if_absent('k', 1)" in window.told()
+        assert "not explained by what the contract allows" in window.told()
 
-    def test_pointing_at_a_bar_tells_it(self, browser: Any, report: Path) -> None:
+    def test_pointing_at_a_bar_tells_it(self, window: Window, report: Path) -> None:
         """Hovering shows call, answer, time and the state before and after."""
-        with opened(browser, report) as found:
-            found.page.locator(".tl-calls .b").nth(0).hover()
-            told = found.told()
-            for part in ("register_if_absent('k', 0)", "True", "k: no row", "k: 0", "p1, p2"):
-                assert part in told
-            found.page.locator(".tl-calls .b").nth(2).hover()
-            assert "never returned" in found.told()
-            assert "is not told" in found.told()
+        window.open(report)
+        window.page.locator(".tl-calls .b").nth(0).hover()
+        told = window.told()
+        for part in ("register_if_absent('k', 0)", "True", "k: no row", "k: 0", "p1, p2"):
+            assert part in told
+        window.page.locator(".tl-calls .b").nth(2).hover()
+        assert "never returned" in window.told()
+        assert "is not told" in window.told()
 
-    def test_keys_go_from_bar_to_bar(self, browser: Any, report: Path) -> None:
+    def test_keys_go_from_bar_to_bar(self, window: Window, report: Path) -> None:
         """Left and right stay in a row, up and down change it, and the panel follows."""
-        with opened(browser, report) as found:
-            found.page.keyboard.press("e")
-            assert "register_if_absent('k', 1)" in found.focused
-            for key, told in [
-                ("ArrowRight", "raised BUSY"),
-                ("ArrowUp", "lookup('k')"),
-                ("ArrowLeft", "register_if_absent('k', 0)"),
-                ("End", "raised BUSY"),
-                ("Home", "register_if_absent('k', 0)"),
-            ]:
-                found.page.keyboard.press(key)
-                assert told in found.focused, key
-                assert told in found.told()
-            assert found.page.locator(PANEL).get_attribute("aria-live") == "polite"
+        window.open(report)
+        window.page.keyboard.press("e")
+        assert "register_if_absent('k', 1)" in window.focused
+        for key, told in [
+            ("ArrowRight", "raised BUSY"),
+            ("ArrowUp", "lookup('k')"),
+            ("ArrowLeft", "register_if_absent('k', 0)"),
+            ("End", "raised BUSY"),
+            ("Home", "register_if_absent('k', 0)"),
+        ]:
+            window.page.keyboard.press(key)
+            assert told in window.focused, key
+            assert told in window.told()
+        assert window.page.locator(PANEL).get_attribute("aria-live") == "polite"
 
-    def test_a_timeline_is_one_stop(self, browser: Any, report: Path) -> None:
+    def test_a_timeline_is_one_stop(self, window: Window, report: Path) -> None:
         """Tab comes to one bar, the one that was left."""
-        with opened(browser, report) as found:
-            found.page.keyboard.press("e")
-            found.page.keyboard.press("ArrowRight")
-            found.page.keyboard.press("Tab")
-            assert found.focused == ""
-            found.page.keyboard.press("Shift+Tab")
-            assert "raised BUSY" in found.focused
-            assert found.page.locator(".tl-calls .b[tabindex='0']").count() == 1
+        window.open(report)
+        window.page.keyboard.press("e")
+        window.page.keyboard.press("ArrowRight")
+        window.page.keyboard.press("Tab")
+        assert window.focused == ""
+        window.page.keyboard.press("Shift+Tab")
+        assert "raised BUSY" in window.focused
+        assert window.page.locator(".tl-calls .b[tabindex='0']").count() == 1
 
-    def test_jumping_opens_what_is_folded(self, browser: Any, report: Path) -> None:
+    def test_jumping_opens_what_is_folded(self, window: Window, report: Path) -> None:
         """The button brings the first error into view, wherever the page stands."""
-        with opened(browser, report) as found:
-            found.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-            found.page.evaluate(FOLD)
-            found.page.evaluate("document.querySelector('.jump').click()")
-            assert "register_if_absent('k', 1)" in found.focused
-            assert found.page.locator(".tl-calls .b.wrong").is_visible()
-            top = found.page.locator(".tl-calls .b.wrong").bounding_box()["y"]
-            assert 0 <= top <= 900
+        window.open(report)
+        window.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+        window.page.evaluate(FOLD)
+        window.page.evaluate("document.querySelector('.jump').click()")
+        assert "register_if_absent('k', 1)" in window.focused
+        assert window.page.locator(".tl-calls .b.wrong").is_visible()
+        top = window.page.locator(".tl-calls .b.wrong").bounding_box()["y"]
+        assert 0 <= top <= 900
 
-    def test_real_time_is_to_scale(self, browser: Any, report: Path) -> None:
+    def test_real_time_is_to_scale(self, window: Window, report: Path) -> None:
         """In real time widths are durations, and ranks come back as they were."""
-        with opened(browser, report) as found:
-            ranks = [found.place(number) for number in range(5)]
-            found.page.get_by_text("Real time").click()
-            places = [found.place(number) for number in range(5)]
-            long, short = places[0][1] - places[0][0], places[3][1] - places[3][0]
-            assert long / short == pytest.approx(2, rel=0.02)
-            assert places[3][0] - places[0][0] == pytest.approx(9 * long, rel=0.02)
-            assert places[2][1] == max(right for _, right in places)
-            found.page.locator("[data-zoom='2']").click()
-            assert found.place(0)[1] - found.place(0)[0] == pytest.approx(2 * long, rel=0.05)
-            found.page.get_by_text("Ranks", exact=True).click()
-            assert [found.place(number) for number in range(5)] == ranks
+        window.open(report)
+        ranks = [window.place(number) for number in range(5)]
+        window.page.get_by_text("Real time").click()
+        places = [window.place(number) for number in range(5)]
+        long, short = places[0][1] - places[0][0], places[3][1] - places[3][0]
+        assert long / short == pytest.approx(2, rel=0.02)
+        assert places[3][0] - places[0][0] == pytest.approx(9 * long, rel=0.02)
+        assert places[2][1] == max(right for _, right in places)
+        window.page.locator("[data-zoom='2']").click()
+        assert window.place(0)[1] - window.place(0)[0] == pytest.approx(2 * long, rel=0.05)
+        window.page.get_by_text("Ranks", exact=True).click()
+        assert [window.place(number) for number in range(5)] == ranks
 
-    def test_marks_move_with_the_layout(self, browser: Any, report: Path) -> None:
+    def test_marks_move_with_the_layout(self, window: Window, report: Path) -> None:
         """What was done meanwhile stands at its time."""
-        with opened(browser, report) as found:
-            found.page.get_by_text("Real time").click()
-            left, right = found.place(0)
-            at = found.page.locator(".tl-calls .mark").get_attribute("transform")
-            share = (float(at[len("translate(") : -1]) - left) / (right - left)
-            assert share == pytest.approx(0.4, abs=0.02)
-            assert "SIGKILL" in found.page.locator(".tl-calls .mark text").text_content()
+        window.open(report)
+        window.page.get_by_text("Real time").click()
+        left, right = window.place(0)
+        at = window.page.locator(".tl-calls .mark").get_attribute("transform")
+        share = (float(at[len("translate(") : -1]) - left) / (right - left)
+        assert share == pytest.approx(0.4, abs=0.02)
+        assert "SIGKILL" in window.page.locator(".tl-calls .mark text").text_content()
 
-    def test_a_long_history_can_be_used(self, browser: Any, tmp_path: Path) -> None:
+    def test_a_long_history_can_be_used(self, window: Window, tmp_path: Path) -> None:
         """Among 1,500 bars the error is found by key, in both layouts."""
         operations = long_history(3_000)
         seen = timeline(bar(3, begun_ns=0, ended_ns=300_000, wrong=True))
         path = tmp_path / "long.html"
         page = html.dumps_violation("long", [], violation("CLAIM-5", timeline=seen), operations)
         path.write_text(page, "utf-8")
-        with opened(browser, path) as found:
-            assert found.page.locator("#h .tl-calls .b").count() == 1_500
-            for layout in ("rank", "real"):
-                found.page.locator(f"#h [value={layout}]").check(force=True)
-                found.page.locator("#h .jump").click()
-                assert "p3: claim('k1', 3)" in found.focused
-                assert found.page.locator("#h .tl-calls .b.wrong").is_visible()
-            assert found.complaints == []
+        window.open(path)
+        assert window.page.locator("#h .tl-calls .b").count() == 1_500
+        for layout in ("rank", "real"):
+            window.page.locator(f"#h [value={layout}]").check(force=True)
+            window.page.locator("#h .jump").click()
+            assert "p3: claim('k1', 3)" in window.focused
+            assert window.page.locator("#h .tl-calls .b.wrong").is_visible()
+        assert window.complaints == []
 
 
-def test_commands_can_be_copied(browser: Any, report: Path) -> None:
+def test_commands_can_be_copied(window: Window, report: Path) -> None:
     """The button takes the command, or selects it where the clipboard is closed."""
-    with opened(browser, report) as found:
-        button = found.page.locator(".copy").first
-        button.click()
-        changed = "button => button.textContent !== 'Copy'"
-        found.page.wait_for_function(changed, arg=button.element_handle())
-        assert button.inner_text() in {"Copied", "Selected"}
+    window.open(report)
+    button = window.page.locator(".copy").first
+    button.click()
+    changed = "button => button.textContent !== 'Copy'"
+    window.page.wait_for_function(changed, arg=button.element_handle())
+    assert button.inner_text() in {"Copied", "Selected"}
 
 
 def test_without_chromium_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
