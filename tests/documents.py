@@ -29,13 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-]
+PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+"""The documents that are carried out."""
+
+SPECS: Final = sorted((ROOT / "specs").rglob("*.md"))
+"""Documents whose commands are only held to be such: what they say of formats is tested apart."""
 
 AWAITED: Final = frozenset(
-    {"certify", "certificate", "baseline", "verify --html", "verify --baseline"}
+    {
+        *("certify", "certificate", "baseline"),
+        *("verify --html", "verify --baseline", "verify --no-github"),
+    }
 )
 """What pages show and the command line does not have yet. A command that takes any of it is not
 run; once it is there it is run, and a test fails until it is taken out of here."""
