@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onewinner.contract.clauses import LEVELS
-from onewinner.suite.tree import ExitCode, Status
 from documents import (
     AWAITED,
     DROPPED,
@@ -25,6 +23,8 @@ from documents import (
     there,
     words_of,
 )
+from onewinner.contract.clauses import LEVELS
+from onewinner.suite.tree import ExitCode, Status
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 import yaml
 
+from documents import AWAITED, DROPPED, ROOT, programs, shell
 from onewinner.starter.files import start
 from onewinner.suite.tree import ExitCode
-from documents import AWAITED, DROPPED, ROOT, programs, shell
 
 if TYPE_CHECKING:
     import subprocess

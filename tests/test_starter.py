@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from documents import programs, shell
 from onewinner import cli
 from onewinner.starter import files
 from onewinner.starter.files import LANGUAGES, SERVICES, TARGETS, start
 from onewinner.suite.tree import ExitCode
-from documents import programs, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
