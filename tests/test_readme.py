@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from documents import File, steps
 from onewinner.contract.clauses import CLAUSES
 from onewinner.suite.tree import ExitCode
-from documents import File, steps
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -105,7 +105,8 @@ def _filled(template: str, words: dict[str, str]) -> str:
 def _repository() -> str:
     """Answer `owner/name` of the repository that holds the action, as this package states it."""
     begin = "https://github.com/"
-    for line in metadata.metadata("onewinner").get_all("Project-URL") or []:
+    stated: list[str] = metadata.metadata("onewinner").get_all("Project-URL") or []
+    for line in stated:
         label, _, url = line.partition(", ")
         if label.casefold() in {"repository", "source"} and url.startswith(begin):
             return url.removeprefix(begin).removesuffix("/")
