@@ -20,7 +20,10 @@ PAGES: Final = {
     "ARCHITECTURE.md": "architecture.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
-    **{f"specs/{path.name}": f"specs/{path.name}" for path in sorted(ROOT.glob("specs/*.md"))},
+    **{
+        path.relative_to(ROOT).as_posix(): path.relative_to(ROOT).as_posix()
+        for path in sorted(ROOT.glob("specs/**/*.md"))
+    },
 }
 """Documents that lie elsewhere, with their places in the site."""
 
@@ -63,6 +66,8 @@ def source_of(place: str) -> str:
 
 def place_of(source: str) -> str | None:
     """Answer where a file of the repository is in the site, None where it is no file."""
+    if source == "README.md":
+        return "index.md"
     if source in PAGES:
         return PAGES[source]
     if source.startswith("docs/"):

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-]
+PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+"""The documents that are carried out."""
+
+SPECS: Final = sorted((ROOT / "specs").rglob("*.md"))
+"""Documents whose commands are only held to be such: what they say of formats is tested apart."""
 
 MEASURED: Final = {
     "docs/mutation.md": ".ci/run: stress/*.py",

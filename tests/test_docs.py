@@ -11,6 +11,7 @@ import pytest
 from documents import (
     PAGES,
     ROOT,
+    SPECS,
     Command,
     Session,
     commands,
@@ -29,7 +30,7 @@ sys.path.append(str(ROOT / "docs"))  # what no package holds
 import generate
 import hooks
 
-SHOWN = [(page, each) for page in PAGES for each in commands(page)]
+SHOWN = [(page, each) for page in (*PAGES, *SPECS) for each in commands(page)]
 
 
 def named(page: Path) -> str:
@@ -112,6 +113,7 @@ class TestSite:
             ("[c](../../specs/contract.md#claim-3)", "[c](../specs/contract.md#claim-3)"),
             ("[a](../../ARCHITECTURE.md)", "[a](../architecture.md)"),
             ("[n](replay.md)", "[n](replay.md)"),
+            ("[r](../../README.md)", "[r](../index.md)"),
             ("[l](../../LICENSE)", "[l](../files/LICENSE)"),
             ("[d](../../specs/)", "d"),
             ("[w](https://example.org/a.md)", "[w](https://example.org/a.md)"),
@@ -131,7 +133,7 @@ class TestSite:
 
     def test_every_file_that_is_linked_comes_along(self) -> None:
         """Files that are no pages are put into the site where a document links to them."""
-        assert {"LICENSE", "specs/history.schema.json"} <= hooks.linked_files() | {"LICENSE"}
+        assert {"specs/history.schema.json", "specs/protocol.schema.json"} <= hooks.linked_files()
         assert all((ROOT / each).is_file() for each in hooks.linked_files())
 
 

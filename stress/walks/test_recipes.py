@@ -19,6 +19,7 @@ from onewinner.suite.tree import ExitCode
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping
     from pathlib import Path
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -92,11 +93,20 @@ SCHEMA = {  # the metadata of an action, as GitHub documents it
 class Job:
     """A job of a service that runs the composite action in a directory, once.
 
-    What the action installs is there already; `installs` lets pip see to that.
+    What the action installs is there already; `installs` lets pip see to that. `service` are
+    variables that the service sets.
     """
 
-    def __init__(self, directory: Path, *, installs: bool = False, **inputs: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        installs: bool = False,
+        service: Mapping[str, str] | None = None,
+        **inputs: str,
+    ) -> None:
         self.installs = installs
+        self.service = service or {}
         self.directory = directory / "work"
         self.directory.mkdir()
         self.uploaded: list[dict[str, str]] = []
@@ -128,7 +138,7 @@ class Job:
     def _script(self, step: dict[str, Any]) -> subprocess.CompletedProcess[str]:
         outputs = self.directory.parent / "outputs"
         outputs.write_text("", encoding="utf-8")
-        env = {name: self._filled(value) for name, value in step.get("env", {}).items()}
+        env = {n: self._filled(value) for n, value in step.get("env", {}).items()} | self.service
         where = self.directory / self._filled(step.get("working-directory", "."))
         done = shell(step["run"], where, self._bin, **env, GITHUB_OUTPUT=str(outputs))
         for line in outputs.read_text(encoding="utf-8").splitlines():
@@ -202,6 +212,14 @@ class TestAction:
         (upload,) = done.uploaded
         assert upload["path"].split() == ["./.onewinner", "./onewinner-report"]
         assert (upload["name"], upload["include-hidden-files"]) == ("onewinner", "True")
+
+    def test_a_violation_is_told_where_the_service_shows_it(self, tmp_path: Path) -> None:
+        """In a workflow a violation is an annotation, and the clauses stand in the summary."""
+        summary = tmp_path / "summary.md"
+        service = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+        made = Job(tmp_path, service=service, target=BROKEN, args=QUICK).run()
+        assert "::error " in made.said
+        assert "READ-6" in summary.read_text(encoding="utf-8")
 
     def test_no_artifact_is_uploaded_where_none_is_wanted(self, tmp_path: Path) -> None:
         """With an empty name the job is as red, and uploads nothing."""
