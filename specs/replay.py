@@ -21,6 +21,7 @@ import os
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ from onewinner.stores.sqlite import connect as reference
 from onewinner.suite.tree import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from formal.manifest import Expectation, Manifest
     from formal.stage import Picture
     from onewinner.contract import Connect
@@ -54,9 +57,16 @@ class Played:
     answers: str
 
 
+@contextmanager
+def staged(connect: Connect, limits: Limits) -> Iterator[Stage]:
+    """Set the stage on a new file."""
+    with tempfile.TemporaryDirectory() as home, Stage(connect, Path(home), limits) as stage:
+        yield stage
+
+
 def played(connect: Connect, trace: str, limits: Limits) -> Played:
     """Play the schedule of a trace with a store on a new file."""
-    with tempfile.TemporaryDirectory() as home, Stage(connect, Path(home), limits) as stage:
+    with staged(connect, limits) as stage:
         end, last = stage.play(schedule(trace))
     said = (f"{who} {answer.word} {answer.value}".strip() for who, answer in last.answers.items())
     return Played(

@@ -33,7 +33,7 @@ Happens ==
                             ttl |-> Event.ttl, since |-> now])
     \/ /\ Event.what = "answer"
        /\ Fits
-       /\ UNCHANGED C!vars
+       /\ UNCHANGED <<now, rows, periods, asked, answers>>
     \/ /\ Event.what = "tick"
        /\ C!Tick(Event.ticks)
 
