@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from formal.tlc import Output
 
 _LINES_SHOWN = 15
+_JOBS_MOST = 4  # each takes a quarter of the memory, as Java is wont to
 
 
 def measured(run: Expectation, output: Output) -> Expectation:
@@ -104,10 +105,12 @@ def main() -> int:
     """Check, print, and answer the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("-k", metavar="TEXT", default="", help="only runs with this in their names")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, _JOBS_MOST))
     parser.add_argument("--write", action="store_true", help="write the counts of this run")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave what TLC read and wrote")
     options = parser.parse_args()
+    if options.keep is not None and options.keep.exists():
+        parser.error(f"--keep {options.keep}: it is there already; name a new directory")
     told_of, begun = manifest.load(), monotonic_ns()
     runs = [run for run in told_of.runs if options.k in run.name]
     try:

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from onewinner.contract import Connect
 
 
+_JOBS_MOST = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Played:
     """What a store made of a schedule.
@@ -87,7 +90,7 @@ def traces(told_of: Manifest, runs: list[Expectation]) -> list[str]:
     tools = tlc.toolbox()
     with (
         tempfile.TemporaryDirectory() as scratch,
-        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+        ThreadPoolExecutor(min(os.cpu_count() or 1, _JOBS_MOST)) as pool,
     ):
 
         def find(run: Expectation) -> str:

@@ -144,7 +144,8 @@ def told(seen: Judged) -> Iterator[str]:
     yield (
         f"{'ok' if fine else 'FAILED':<7} {seen.family.name:<9} "
         f"{len(seen.histories):>4} histories, {wrong:>3} not admitted, "
-        f"{len(seen.differ)} disagreements, {seen.output.states:,} states, {seen.output.seconds:.1f} s"
+        f"{len(seen.differ)} disagreements, {seen.output.states:,} states, "
+        f"{seen.output.seconds:.1f} s"
     )
     if seen.output.result != "holds":
         yield from seen.output.text.strip().splitlines()[-15:]

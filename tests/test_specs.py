@@ -1,7 +1,7 @@
-"""The formal model's own tools: what is expected is complete, traces are read, stores replay them.
+"""The formal model's tools: what is expected is complete, traces are read, stores replay them.
 
-TLC itself is run by `specs/check.py`, `replay.py` and `validate.py`; here one small model is checked
-where Java and TLC are there.
+TLC itself is run by `specs/check.py`, `replay.py` and `validate.py`; here one small model is
+checked where Java and TLC are there.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "specs"))  # scripts, which no package holds
+sys.path.append(str(Path(__file__).parents[1] / "specs"))  # scripts, which no package holds
 
 import check
 import replay
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from formal.manifest import Expectation
     from formal.tlc import Output
 
+ROOT = Path(__file__).parents[1]
 TOLD = manifest.load()
 CONTRACT = (tlc.MODULES / "Contract.tla").read_text(encoding="utf-8")
 STORE = (tlc.MODULES / "ClaimStore.tla").read_text(encoding="utf-8")
@@ -120,14 +120,14 @@ class TestManifest:
     def test_the_honest_design_keeps_everything(self) -> None:
         """In each instance all invariants hold, and it refines the contract."""
         held = runs("holds", "immediate")
-        assert {run.instance for run in held} == {"lease", "queue", "limits"}
+        assert {run.instance for run in held} == {"lease", "queue", "limits", "ages"}
         assert all(set(run.checks) == INVARIANTS | {REFINES} for run in held)
         assert [run.name for run in runs("violated", "immediate")] == []
 
     def test_the_contract_keeps_everything_by_itself(self) -> None:
         """What is asked of the store follows from the contract, in the same instances."""
         held = [run for run in runs("holds") if run.module == "Contract"]
-        assert {run.instance for run in held} == {"lease", "queue", "limits"}
+        assert {run.instance for run in held} == {"lease", "queue", "limits", "ages"}
         assert all(set(run.checks) == INVARIANTS for run in held)
 
     def test_every_invariant_can_be_broken(self) -> None:
@@ -406,6 +406,37 @@ def broken_in(seen: Picture, limits: Limits = RACE) -> set[str]:
 ROOMY = Limits(keys=(1, 2), max_entries=9, cap=9, ttl=2)
 
 
+class TestReplay:
+    def run(self, **other: Any) -> Expectation:
+        """Answer the run whose trace is stored, changed."""
+        found = next(each for each in TOLD.runs if each.name == "early_clock")
+        return dataclasses.replace(found, **other)
+
+    @pytest.mark.usefixtures("watched")
+    def test_a_mutant_that_breaks_it_passes(self) -> None:
+        """The mutant breaks what the model says, the reference nothing: both are told."""
+        well, seen = replay.judged(self.run(), EARLY_CLOCK, TOLD)
+        assert well
+        assert seen[0] == (
+            "mutant:early-clock: c1 won, c2 won: c1 has [0, 2) of key 1, c2 has [1, 3)"
+        )
+        assert seen[1] == "sqlite: c1 won, c2 refused: nothing is broken"
+
+    @pytest.mark.usefixtures("watched")
+    def test_a_mutant_that_breaks_nothing_fails(self) -> None:
+        """Another property than the one that the trace is about does not count."""
+        well, seen = replay.judged(self.run(checks=("CapHeld",)), EARLY_CLOCK, TOLD)
+        assert not well
+        assert seen[0].endswith("nothing was broken")
+
+    @pytest.mark.usefixtures("watched")
+    def test_a_store_unlike_the_model_fails(self) -> None:
+        """The reference is no store with an early clock, and that is seen."""
+        well, seen = replay.judged(self.run(design="immediate"), EARLY_CLOCK, TOLD)
+        assert not well
+        assert "the model" in seen[0]
+
+
 class TestJudgement:
     @pytest.mark.parametrize(
         ("seen", "limits", "names"),
@@ -556,3 +587,41 @@ class TestHistories:
         spoilt = validate.spoilt(histories)
         assert spoilt[::2] == histories[::2]
         assert all(a != b for a, b in zip(spoilt[1::2], histories[1::2], strict=True))
+
+
+class TestValidate:
+    def judged(self, *, admits: bool, valid: bool, result: str = "holds") -> validate.Judged:
+        """Answer what both said about one history."""
+        history = drawn(LIVES, 1)
+        return validate.Judged(LIVES, [history], [admits], [valid], output(result, trace=0))
+
+    def test_a_disagreement_is_told(self) -> None:
+        """Whichever of the two is wrong, the history is printed, event by event."""
+        told = list(validate.told(self.judged(admits=True, valid=False)))
+        assert told[0].startswith("FAILED")
+        assert told[1] == "  history 0: TLC True, the checker False"
+        assert len(told) > 3
+
+    def test_agreement_is_a_line(self) -> None:
+        """There is nothing to add where both say the same."""
+        told = list(validate.told(self.judged(admits=False, valid=False)))
+        assert [line.startswith("ok") for line in told] == [True]
+
+    def test_a_broken_run_is_no_agreement(self) -> None:
+        """Where TLC did not do its work nothing is agreed."""
+        told = list(validate.told(self.judged(admits=False, valid=False, result="broken")))
+        assert told[0].startswith("FAILED")
+
+    @pytest.mark.xdist_group("onewinner-stress")  # one race at a time
+    def test_races_are_recorded_by_key(self) -> None:
+        """What happened on each key is a short history, which the checker finds right."""
+        histories = list(validate.recorded(10, 0))
+        assert [len(each) for each in histories] == [8] * 10
+        assert all(checked(each, validate.RACED.judge).valid is True for each in histories)
+
+    def test_a_configuration_has_the_familys_limits(self) -> None:
+        """Keys by namespace, room and cap are those that the histories were drawn with."""
+        text = validate.config(LIMITS)
+        assert "    Keys = {1, 2, 3}\n    Siblings = {4}\n" in text
+        assert "    MaxEntries = 2\n    Cap = 2\n" in text
+        assert "    Siblings = {}\n" in validate.config(LIVES)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PLUGIN: Final = "p"
 FULL: Final = Fail({"code": "LIMIT_EXCEEDED"})
-CALLS_MOST: Final = 9
+CALLS_MOST: Final = 10
 """So many calls a history has at most."""
 
 _READS: Final = frozenset({"lookup", "consume"})
@@ -69,12 +69,12 @@ LIVES: Final = Family(
 )
 LIMITS: Final = Family(
     name="limits",
-    spaces={"n": ("k1", "k2", "k3"), "sibling": ("k4", "k5")},
+    spaces={"n": ("k1", "k2", "k3"), "sibling": ("k4",)},
     max_entries=2,
-    cap=3,
-    weights={"register_if_absent": 7, "register": 3, "lookup": 4, "consume": 1, "delete": 1},
+    cap=2,
+    weights={"register_if_absent": 6, "register": 4, "lookup": 5, "consume": 1, "delete": 1},
     judge=SpaceModel(
-        max_entries=2, rules=Rules(limits=dataclasses.replace(BASE, plugin_row_cap=3))
+        max_entries=2, rules=Rules(limits=dataclasses.replace(BASE, plugin_row_cap=2))
     ),
 )
 
@@ -104,7 +104,7 @@ class _Author:
         """Draw the calls round by round, and let the model answer them."""
         found: list[Operation] = []
         state, now, begins = self._opened(), 0, 0
-        for epoch in range(self.rng.randint(1, 3)):
+        for epoch in range(self.rng.randint(2, 4)):
             self.free = dict.fromkeys(self.free, begins)
             for timed in sorted(self._round(), key=lambda each: each.at):
                 state, outcome = self._answered(state, timed, now)
@@ -148,7 +148,8 @@ class _Author:
     def _call(self, *, crashes: bool) -> Call:
         family = self.family
         f = self.rng.choices(list(family.weights), list(family.weights.values()))[0]
-        namespace = self.rng.choice(list(family.spaces))
+        places = [(space, key) for space, keys in family.spaces.items() for key in keys]
+        namespace, key = self.rng.choice(places)
         # When a write of unknown outcome expires, if it ever was, the two judges tell differently.
         ttl_ms = None if crashes else self.rng.choice(family.ttls)
         writes = f in {"register_if_absent", "register"}
@@ -156,7 +157,7 @@ class _Author:
             f=f,
             plugin=PLUGIN,
             namespace=namespace,
-            key=self.rng.choice(family.spaces[namespace]),
+            key=key,
             value=self.made if writes else None,
             ttl_ms=ttl_ms if writes else None,
         )

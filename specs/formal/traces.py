@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 _STEP: Final = re.compile(r"^/\\ step = <<(.*)>>$", re.MULTILINE)
 
@@ -58,7 +58,7 @@ class Happened:
     what: str
 
 
-Move = Asked | Passed | Happened
+Move: TypeAlias = Asked | Passed | Happened
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,10 @@ Tidied(t) ==
 Until(t, keys) ==
     {[p EXCEPT !.to = IF p.key \in keys /\ @ > t THEN t ELSE @] : p \in periods}
 
-\* Who reads the clock at t, has every period on these keys begun by then?
-Begun(keys, t) == \A p \in periods : p.key \in keys => p.from <= t
+\* Has nobody who came first read the clock later than at t?  Lookups do not
+\* count: they change nothing, and nobody is told by which reading they went.
+InOrder(t) ==
+    \A c \in Callers : asked[c].f # "lookup" => answers[c].at <= t
 
 Answer(c, word, value, t) ==
     answers' = [answers EXCEPT ![c] = [word |-> word, value |-> value, at |-> t]]
@@ -67,10 +69,10 @@ Older(j, k) ==
     \/ rows[j].from < rows[k].from
     \/ rows[j].from = rows[k].from /\ j < k
 
-\* Write the row, the youngest of its namespace; then the oldest others go while
-\* there are too many.  Where the plugin would hold too many even so, nothing
-\* happens at all.
-Put(c, t, word) ==
+\* Write the row; then the oldest others go while the namespace holds too many.
+\* Where the plugin would hold too many even so, nothing happens at all.  Who
+\* held the replaced keys does so no longer.
+Put(c, t, word, replaced) ==
     LET call == asked[c]
         others == LiveIn(Space(call.key), t) \ {call.key}
         excess == Cardinality(others) + 1 - MaxEntries
@@ -78,30 +80,29 @@ Put(c, t, word) ==
         held == (LiveIn(All, t) \ evicted) \cup {call.key}
         row == [value |-> call.value, from |-> t, to |-> t + call.ttl]
         period == [key |-> call.key, value |-> call.value, from |-> t, to |-> t + call.ttl]
-    IN  /\ Begun(Space(call.key), t)
-        /\ IF Cardinality(held) > Cap
-           THEN /\ Answer(c, "full", 0, t)
-                /\ UNCHANGED <<rows, periods>>
-           ELSE /\ Answer(c, word, 0, t)
-                /\ periods' = Until(t, evicted \cup {call.key}) \cup {period}
-                /\ \E tidy \in Tidied(t) :
-                       rows' = [k \in All |-> IF k = call.key THEN row
-                                              ELSE IF k \in evicted THEN Nothing
-                                              ELSE tidy[k]]
+    IN  IF Cardinality(held) > Cap
+        THEN /\ Answer(c, "full", 0, t)
+             /\ UNCHANGED <<rows, periods>>
+        ELSE /\ Answer(c, word, 0, t)
+             /\ periods' = Until(t, evicted \cup replaced) \cup {period}
+             /\ \E tidy \in Tidied(t) :
+                    rows' = [k \in All |-> IF k = call.key THEN row
+                                           ELSE IF k \in evicted THEN Nothing
+                                           ELSE tidy[k]]
 
 \* A claim is won only if every earlier period of the key has ended by then;
 \* it is refused only where somebody holds the key at that very reading.
 Claim(c, t) ==
     LET key == asked[c].key
     IN  \/ /\ \A p \in periods : p.key = key => p.to <= t
-           /\ Put(c, t, "won")
+           /\ Put(c, t, "won", {})
         \/ /\ \E p \in periods :
                   /\ p.key = key /\ p.from <= t /\ t < p.to
                   /\ Answer(c, "refused", p.value, t)
            /\ rows' \in Tidied(t)
            /\ UNCHANGED periods
 
-Register(c, t) == Put(c, t, "done")
+Register(c, t) == Put(c, t, "done", {asked[c].key})
 
 Lookup(c, t) ==
     LET row == rows[asked[c].key]
@@ -110,7 +111,6 @@ Lookup(c, t) ==
         /\ UNCHANGED <<rows, periods>>
 
 Remove(key, t) ==
-    /\ Begun({key}, t)
     /\ periods' = Until(t, {key})
     /\ \E tidy \in Tidied(t) : rows' = [tidy EXCEPT ![key] = Nothing]
 
@@ -138,11 +138,12 @@ Step(c) ==
     /\ asked[c] # Nobody
     /\ answers[c] = Unanswered
     /\ \E t \in asked[c].since .. now :
-           \/ asked[c].f = "claim" /\ Claim(c, t)
-           \/ asked[c].f = "register" /\ Register(c, t)
            \/ asked[c].f = "lookup" /\ Lookup(c, t)
-           \/ asked[c].f = "consume" /\ Consume(c, t)
-           \/ asked[c].f = "delete" /\ Delete(c, t)
+           \/ /\ InOrder(t)
+              /\ \/ asked[c].f = "claim" /\ Claim(c, t)
+                 \/ asked[c].f = "register" /\ Register(c, t)
+                 \/ asked[c].f = "consume" /\ Consume(c, t)
+                 \/ asked[c].f = "delete" /\ Delete(c, t)
     /\ UNCHANGED <<now, asked>>
 
 -----------------------------------------------------------------------------
