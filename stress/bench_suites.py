@@ -5,7 +5,7 @@ made them; what ties each to a store with a claim is in `peers/*_suite.py`. Firs
 the correct stores: where it does not pass them, its column means nothing and the exit code is 1.
 
     python stress/bench_suites.py [--repeats 3] [-k CLAIM] [--smoke]
-        [--py-key-value CHECKOUT] [--write README.md] [--details docs/suites.md]
+        [--py-key-value CHECKOUT] [--write docs/explanation/counting.md] [--details docs/suites.md]
 
 Seconds are those of the whole command, with the start of the interpreter, up to the first failure.
 A run that does not end within `--bound` seconds counts as flagged. Exit 1 also where a run broke,

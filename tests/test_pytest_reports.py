@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -97,8 +98,8 @@ def report(path: Path) -> dict[str, Any]:
 
 
 def clauses(found: dict[str, Any]) -> dict[str, Any]:
-    """Answer what a report says clause by clause, without how long it took."""
-    told = json.loads(json.dumps(found["clauses"]))
+    """Answer what a report says clause by clause, without the names of what each run kept."""
+    told = json.loads(re.sub(r'"artefact": "\w+"', '"artefact": ""', json.dumps(found["clauses"])))
     return {clause["id"]: clause for clause in told}
 
 

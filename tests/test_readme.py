@@ -1,10 +1,9 @@
-"""What the documents show works: README's code runs, its commands parse, its tables are true."""
+"""What README shows is true, and what holds for all documents; `test_docs.py` carries them out."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
@@ -12,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from onewinner.contract.clauses import CLAUSES, LEVELS
-from onewinner.suite.tree import ExitCode, Status
+from documents import File, steps
+from onewinner.contract.clauses import CLAUSES
+from onewinner.suite.tree import ExitCode
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ADAPTER = (ROOT / "docs" / "how-to" / "adapter.md").read_text(encoding="utf-8")
+SERVERS = (ROOT / "docs" / "how-to" / "servers.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("specs/**/*.md")])
 
 MAIN_JOB = (
@@ -41,24 +43,19 @@ def commands(program: str) -> list[str]:
     return [line for line in typed if line.startswith(program + " ")]
 
 
-def first_column(heading: str) -> list[str]:
-    """Answer the first column of the table whose head begins with `heading`."""
-    return [row[0].strip("`") for row in rows(heading)]
-
-
-def rows(heading: str) -> list[list[str]]:
+def rows(heading: str, document: str = README) -> list[list[str]]:
     """Answer the cells of the table whose head begins with `heading`."""
-    table = re.search(rf"^\| {heading} .*\n\|.*\n((?:\|.*\n)+)", README, re.MULTILINE)
+    table = re.search(rf"^\| {heading} .*\n\|.*\n((?:\|.*\n)+)", document, re.MULTILINE)
     assert table, heading
     return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
 
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
-    """Write README's Python files, each named by its first line, into a directory."""
-    for block in blocks("python"):
-        name = block.partition("\n")[0].removeprefix("# ")
-        (tmp_path / name).write_text(block, encoding="utf-8")
+    """Write the adapter that the documents explain into a directory."""
+    for step in steps(ADAPTER):
+        if isinstance(step, File):
+            (tmp_path / step.name).write_text(step.text, encoding="utf-8")
     return tmp_path
 
 
@@ -77,51 +74,16 @@ def run(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.xdist_group("onewinner-stress")  # one race at a time, as in the plugin
 class TestAdapter:
-    def test_smoke_finds_nothing_wrong_with_it(self, workplace: Path) -> None:
-        """The adapter that README shows is a whole one."""
-        done = run(["onewinner", "smoke", "python:my_store:connect"], workplace)
-        assert (done.returncode, "WRONG" in done.stdout) == (0, False), done.stdout + done.stderr
-
     def test_the_store_behind_it_keeps_what_it_declares(self, workplace: Path) -> None:
-        """The store that README shows conforms where one caller at a time is enough to see it."""
+        """The store that is shown conforms where one caller at a time is enough to see it."""
         done = run([*VERIFY, "-k", "READ", "-k", "ISO", "-k", "INPUT", "-k", "DUR-1"], workplace)
         assert done.returncode == ExitCode.CONFORMS, done.stdout + done.stderr
-
-    def test_no_two_processes_win(self, workplace: Path) -> None:
-        """No violation is found in the races, however much of a race a busy machine allows."""
-        done = run([*VERIFY, "-k", "CLAIM-6", "-k", "REG-3"], workplace)
-        expected = {ExitCode.CONFORMS, ExitCode.INCONCLUSIVE}
-        assert done.returncode in expected, done.stdout + done.stderr
-
-    def test_the_pytest_door_opens(self, workplace: Path) -> None:
-        """The test class that README shows runs the checks of a clause and passes."""
-        options = ["-q", "-p", "no:cacheprovider", "-k", "CLAIM-2 or CLAIM-3"]
-        done = run(["pytest", *options, "test_my_store.py"], workplace)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert re.search(r"[1-9][0-9]* passed", done.stdout), done.stdout
 
 
 class TestCommands:
     def test_the_two_commands_stand_there_as_ci_runs_them(self) -> None:
         """`.ci/run` takes the two commands of a fresh machine from README, in this order."""
         assert commands("python3") == [MAIN_JOB, TESTS]
-
-    @pytest.mark.parametrize("command", commands("onewinner"))
-    def test_a_command_that_is_shown_is_understood(self, command: str) -> None:
-        """The command line understands every command that README shows."""
-        from onewinner.cli import parser
-
-        assert parser().parse_args(shlex.split(command)[1:])
-
-    def test_every_option_that_is_described_exists(self) -> None:
-        """The command line understands every option that README describes."""
-        from onewinner.cli import parser
-
-        values = {"N": "7", "CLAUSE": "TTL", "FILE": "result", "URL": "redis://localhost"}
-        shown = ", ".join(first_column("Option")).replace("`", "").split(", ")
-        for option in shown:
-            words = [values.get(word, word) for word in option.split()]
-            assert parser().parse_args(["verify", "sqlite", *words])
 
 
 class TestFailure:
@@ -144,7 +106,7 @@ class TestTables:
             "optional-dependencies"
         ]
         shown: dict[str, str] = {}
-        for row in rows("Target"):
+        for row in rows("Target", SERVERS):
             first, *others = re.findall(r"`([^`]+)`", row[0])
             if "@" in first:  # releases that are fetched, and have no driver
                 continue
@@ -159,15 +121,7 @@ class TestTables:
 
     def test_exit_codes(self) -> None:
         """Every exit code is explained, and none that does not exist."""
-        assert first_column("Exit code") == [str(int(code)) for code in ExitCode]
-
-    def test_statuses(self) -> None:
-        """Every status is explained, from the best to the worst."""
-        assert first_column("Status") == [status.label for status in Status]
-
-    def test_levels(self) -> None:
-        """Every level is explained."""
-        assert first_column("Level") == list(LEVELS)
+        assert [row[0] for row in rows("Exit code")] == [str(int(code)) for code in ExitCode]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

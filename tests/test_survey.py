@@ -166,7 +166,7 @@ class TestSurvey:
         assert [each.target for each in found.stores] == told == [*targets]
         assert (right.ended, right.passed, right.seen) == ("judged", ("READ-2",), ())
         assert (right.level, wrong.level) == ("thread", "crash")
-        assert wrong.news == ("READ-2",)
+        assert "READ-2" in wrong.news  # a null that is lost may look like an eviction too
         assert "-k READ-2 --seed " in wrong.seen[0].reproduce
         assert gone.ended == "not run"
         assert "importing nowhere raised ModuleNotFoundError" in gone.reason

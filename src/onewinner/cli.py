@@ -15,14 +15,19 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from onewinner.commands import (
     baseline,
+    certificate,
+    certify,
     check,
     clauses,
     doctor,
+    explain,
+    init,
     parsing,
     replay,
     request,
     smoke,
     survey,
+    vectors,
     verify,
 )
 from onewinner.suite.tree import ExitCode
@@ -31,7 +36,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-COMMANDS: Final = (verify, baseline, smoke, check, replay, doctor, survey, clauses)
+COMMANDS: Final = (
+    init,
+    verify,
+    baseline,
+    certify,
+    certificate,
+    smoke,
+    vectors,
+    check,
+    replay,
+    explain,
+    doctor,
+    survey,
+    clauses,
+)
 """The commands, in the order in which the help shows them."""
 
 

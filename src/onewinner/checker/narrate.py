@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from onewinner.checker.claims import OLD, ClaimModel
 from onewinner.contract import ABSENT
 from onewinner.history import Info, Ok
 
@@ -176,6 +177,35 @@ def _ms(instant: int | None, operations: Sequence[Operation]) -> str:
         return "never"
     zero = min(each.invoked_ns for each in operations)
     return f"{(instant - zero) / 1e6:.3f} ms"
+
+
+def rows(operations: Sequence[Operation]) -> dict[int, tuple[str, str]]:
+    """Answer what a key holds before and after each call, by the identity of the call.
+
+    They are followed in the order of their returns, as far as that explains them; operations of
+    another model have no rows.
+    """
+    if not all(_is_claim_store(each) and isinstance(each.outcome, Ok) for each in operations):
+        return {}
+    model = ClaimModel()
+    state = model.initial()
+    found: dict[int, tuple[str, str]] = {}
+    for each in sorted(operations, key=_returned):
+        after = next(iter(model.step(state, each)), None)
+        found[id(each)] = (_held(state), "" if after is None else _held(after))
+        if after is None:
+            break
+        state = after
+    return found
+
+
+def _returned(operation: Operation) -> float:
+    return float("inf") if operation.completed_ns is None else operation.completed_ns
+
+
+def _held(state: Any) -> str:
+    held = state[0]
+    return "no row" if held is None else "an expired row" if held == OLD else f"holds {held}"
 
 
 def timeline(example: Counterexample) -> tuple[str, ...]:

@@ -32,7 +32,9 @@ def run(args: argparse.Namespace) -> ExitCode:
         from onewinner.suite.tree import SCHEMA_VERSION
 
         shown = [clause_as_dict(clause) for clause in clauses]
-        request.say(json.dumps({"schema_version": SCHEMA_VERSION, "clauses": shown}, indent=2) + "\n")
+        request.say(
+            json.dumps({"schema_version": SCHEMA_VERSION, "clauses": shown}, indent=2) + "\n"
+        )
     else:
         from onewinner.report import console, terminal
 

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 _EPILOG: Final = "exit codes: 0 all is right; 1 one missed, accused or in error; 7 inconclusive\n"
 
+
 def add(commands: Any) -> None:
     """Add the command and its options."""
     parser = parsing.command(
-        commands, "doctor", run, "judge the gate itself, by stores known to be broken",
+        commands,
+        "doctor",
+        run,
+        "judge the gate itself, by stores known to be broken",
         epilog=_EPILOG,
     )
     parser.add_argument(

@@ -30,6 +30,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors end with the usage exit code of the gate."""
 
     def error(self, message: str) -> NoReturn:
+        """End with the usage of the command, and what was wrong."""
         self.print_usage(sys.stderr)
         self.exit(int(ExitCode.USAGE), f"{self.prog}: {message}\n")
 

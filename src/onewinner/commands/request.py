@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -17,13 +18,38 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from onewinner.adapters.targets import Target
-    from onewinner.suite.tree import Known
+    from onewinner.artefacts import Artefact
+    from onewinner.suite.tree import Known, RunResult
 
 _Result = TypeVar("_Result")
 
 
 class Unusable(Exception):  # noqa: N818 - a request is, not the kit
     """The request cannot be carried out (exit 4): what was given, why not, what to do instead."""
+
+
+def artefact(identity: str) -> Artefact:
+    """Answer the failure that was kept under a name here."""
+    from onewinner.artefacts.artefact import ArtefactError, read
+
+    try:
+        return read(identity)
+    except ArtefactError as error:
+        raise Unusable(str(error)) from error
+
+
+def kept(result: RunResult, location: str | None) -> RunResult:
+    """Keep each failure of a run here, and answer the run with the names of what was kept.
+
+    Where nothing can be written the verdict stands all the same, and that is a note of the run.
+    """
+    from onewinner import artefacts
+
+    try:
+        return artefacts.kept(result, location=location)
+    except OSError as error:
+        note = f"the failures could not be kept in {artefacts.FOLDER}/ ({error.strerror})"
+        return replace(result, notes=(*result.notes, note))
 
 
 def judged(args: argparse.Namespace, judge: Callable[[Target], Any]) -> Any:

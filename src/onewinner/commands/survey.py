@@ -23,9 +23,12 @@ breaks what is not in the catalogue, or keeps what it is known to break; 3 the g
 broke; 4 usage; 5 nothing ran; 7 a store could not be run, or a clause not be tested
 """
 
+
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = parsing.command(commands, "survey", run, "judge many stores of other projects", epilog=_EPILOG)
+    parser = parsing.command(
+        commands, "survey", run, "judge many stores of other projects", epilog=_EPILOG
+    )
     parser.add_argument("targets", metavar="TARGET", nargs="*", help="the stores (default: all)")
     parsing.level_argument(parser, "the highest level to judge (default: crash)")
     parser.add_argument(

@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
     parser.add_argument("--junitxml", metavar="FILE", help="write the result as JUnit XML")
+    parser.add_argument("--html", metavar="FILE", help="write the result as one HTML file")
     parser.add_argument(
         "--histories", metavar="DIR",
         help="keep histories in which nobody is evicted, of races and faults, for onewinner check",
@@ -51,11 +52,15 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Judge a target clause by clause and write every report that was asked for."""
-    from onewinner.report import github, json, junit, progress
+    from onewinner.report import github, html, json, junit, progress
     from onewinner.suite import engine
 
     known = _known(args)
-    wanted = (("--json", args.json, json.dumps), ("--junitxml", args.junitxml, junit.dumps))
+    wanted = (
+        ("--json", args.json, json.dumps),
+        ("--junitxml", args.junitxml, junit.dumps),
+        ("--html", args.html, html.dumps),
+    )
     with request.files(wanted) as write_reports:
         options = engine.Options(
             level=args.level,
@@ -68,6 +73,7 @@ def run(args: argparse.Namespace) -> ExitCode:
         )
         with progress.shown(sys.stderr, quiet=args.quiet) as listener:
             result = request.judged(args, lambda target: _judge(target, options, known, listener))
+        result = request.kept(result, args.location)
         _show(result, on_github=github.applies(os.environ) and not args.no_github)
         write_reports(result)
     return ExitCode(result.exit_code)

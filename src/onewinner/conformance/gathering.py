@@ -63,6 +63,22 @@ class Judged:
         self.results += results
         self.seconds += seconds
 
+    def frame(self) -> RunResult:
+        """Answer the run without what was found in it: with what and when the store is judged."""
+        return RunResult(
+            target=self.target,
+            level=self.level,
+            clauses=(),
+            capabilities=as_plain(self.capabilities),
+            seed=self.seed,
+            budget_s=self.budget_s or engine.BUDGET_S[self.level],
+            started=self.started,
+            seconds=self.seconds,
+            cores=processors(),
+            versions=versions(),
+            source=self.source,
+        )
+
 
 @dataclass(slots=True)
 class Gathering:
@@ -130,21 +146,12 @@ def _tree(judged: Judged, collected: set[str]) -> RunResult:
     whole = collected >= expected.keys()
     wanted = [check for name, check in expected.items() if name in collected]
     noted = (note for result in judged.results for note in result.notes)
-    return RunResult(
-        target=judged.target,
-        level=judged.level,
+    return replace(
+        judged.frame(),
         clauses=tuple(_clauses(judged, wanted, whole=whole)),
-        capabilities=as_plain(judged.capabilities),
-        seed=judged.seed,
-        budget_s=judged.budget_s or engine.BUDGET_S[judged.level],
-        started=judged.started,
-        seconds=judged.seconds,
-        cores=processors(),
-        versions=versions(),
         notes=tuple(dict.fromkeys([*notes(), *noted])),
         whole=whole,
         traffic=merged(result.traffic for result in judged.results),
-        source=judged.source,
     )
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from onewinner import artefacts
 from onewinner.adapters.targets import TargetError
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES, LEVELS
@@ -105,7 +106,8 @@ class Subject:
             self.judged.add(check.name, (), 0.0)
             pytest.skip(f"n/a: {missing}")
         began = monotonic_ns()
-        results, refusal = self._run(check)
+        found, refusal = self._run(check)
+        results = [self._kept(result) for result in found]
         told = [self._with_command(result, nodeid) for result in results]
         self.judged.add(check.name, told, (monotonic_ns() - began) / 1e9)
         if refusal:
@@ -134,6 +136,13 @@ class Subject:
             except (TargetError, ChildError) as error:
                 return [host.hung_result(check, check.clauses[0], str(error))], str(error)
             return results, ""
+
+    def _kept(self, result: CheckResult) -> CheckResult:
+        """Keep a failure; where nothing can be written the test fails all the same."""
+        with suppress(OSError):
+            location = self.target.address
+            return artefacts.kept_result(result, self.judged.frame(), location=location)
+        return result
 
     def _with_command(self, result: CheckResult, nodeid: str) -> CheckResult:
         """Answer a result whose violation is reproduced by the command that its test shows."""

@@ -12,6 +12,7 @@ from onewinner.contract.values import canonical
 from onewinner.model.moment import Moment, insert, unkeepable, without
 from onewinner.model.refusals import key_refusal, write_refusals
 from onewinner.model.state import (
+    WHITE_SPACE,
     Many,
     Noted,
     Refused,
@@ -34,17 +35,20 @@ def _count(at: Moment) -> Iterator[Outcome]:
 
 
 def _lookup_many(at: Moment) -> Iterator[Outcome]:
-    each = [
-        dataclasses.replace(at, call=dataclasses.replace(at.call, key=k)) for k in at.call.value
-    ]
-    refused = [_refused(one) for one in each]
-    if any(refused):
-        yield next(refusal for refusal in refused if refusal is not None), at.state
+    keys: list[Any] = at.call.value
+    validates = at.rules.validates
+    refused = (key_refusal(at.rules, key) for key in keys) if validates else iter(())
+    if (refusal := next((each for each in refused if each is not None), None)) is not None:
+        yield refusal, at.state
         return
-    yield Many(tuple(_shown(one.held) for one in each)), at.state
-    for one in each:
-        if one.held is None:
-            yield from unkeepable(one)
+    rows = {row.key: row for row in at.space.live(at.now)}  # a look for each key would take long
+    held = [rows.get(key.strip(WHITE_SPACE) if validates else key) for key in keys]
+    yield Many(tuple(map(_shown, held))), at.state
+    for key, row in zip(keys, held, strict=True):
+        if row is None:
+            yield from unkeepable(
+                dataclasses.replace(at, call=dataclasses.replace(at.call, key=key))
+            )
 
 
 def _delete_if_equal(at: Moment) -> Iterator[Outcome]:

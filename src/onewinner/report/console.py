@@ -187,6 +187,8 @@ class _Page:
         self._console.print(title)
         if found is None:
             self.line(text.shorten(clause.reason, at_most=text.PROSE_BYTES), indent=2)
+            for identity in dict.fromkeys(c.artefact for c in clause.checks if c.artefact):
+                self.hanging(failure.kept_as(identity))
         else:
             for line in failure.story(found):
                 self.hanging(line)

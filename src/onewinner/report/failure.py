@@ -17,9 +17,18 @@ def story(violation: Violation) -> list[str]:
     lines = [shorten(violation.summary, at_most=LINE_BYTES)]
     lines += ["What happened:", *(f"  {line}" for line in happened)] if happened else []
     lines.append(f"Why: {shorten(violation.why, at_most=LINE_BYTES)}")
+    if violation.artefact:
+        lines.append(kept_as(violation.artefact))
     if violation.history:
         lines.append(f"History: onewinner check {shlex.quote(violation.history)} --explain")
     return [printable(line) for line in lines]
+
+
+def kept_as(identity: str) -> str:
+    """Answer the line that says where a failure was kept, and what can be done with it."""
+    return (
+        f"Kept: .onewinner/{identity} (onewinner replay {identity}; onewinner explain {identity})"
+    )
 
 
 def program(violation: Violation) -> list[str]:

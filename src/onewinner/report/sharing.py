@@ -15,6 +15,7 @@ from onewinner.report.places import shareable
 from onewinner.suite.tree import CheckResult, ClauseResult, Status, Violation
 
 if TYPE_CHECKING:
+    from onewinner.suite.timeline import Timeline
     from onewinner.suite.tree import RunResult
 
 _LEFT_OUT: Final = (
@@ -99,3 +100,14 @@ def _told(value: Any, *, whole: bool = False) -> Any:
             return dataclasses.replace(value, **changed) if changed else value
         case _:
             return value
+
+
+def shared_violation(violation: Violation) -> Violation:
+    """Answer one violation as it may be shared."""
+    return _violation(violation)
+
+
+def shared_timeline(timeline: Timeline) -> Timeline:
+    """Answer a timeline as it may be shared; its times are the same."""
+    told: Timeline = _told(timeline)
+    return told

@@ -19,7 +19,7 @@ import multiprocess.resource_tracker
 from multiprocess.reduction import ForkingPickler
 
 from onewinner.clock import monotonic_ns
-from onewinner.runner import guardian
+from onewinner.runner import guardian, printed
 from onewinner.worker import child
 
 if TYPE_CHECKING:
@@ -141,6 +141,11 @@ class Child:
             except BrokenPipeError:
                 self._outbox.clear()
 
+    @property
+    def sends(self) -> bool:
+        """Whether something is still to be sent."""
+        return bool(self._outbox)
+
     def tail(self) -> tuple[str, ...]:
         """Answer the last lines that the child printed."""
         text = self._tail.decode(errors="backslashreplace")
@@ -233,6 +238,8 @@ class Child:
             self.kill()
         finally:
             guardian.release_group(self.pid)
+            self._tail += b"".join(_chunks(self._noise.fileno()))
+            printed.note(self.tail())
             self._close_pipes()
             self._process.close()
 
@@ -312,19 +319,37 @@ def _chunks(descriptor: int) -> list[bytes]:
     return chunks
 
 
-def wait_readable(children: Iterable[Child], timeout_s: float) -> bool:
-    """Wait until one of the children has something to receive; answer whether one has.
+class Listener:
+    """Waits for the same children again and again; what to wait for is told anew when it changes.
 
-    Meanwhile what is still to be sent to them is sent on.
+    A crew looks tens of thousands of times in a second.
     """
-    poll = select.poll()
-    each_of = list(children)
-    for each in each_of:
-        each.watch(poll)
-    events = poll.poll(max(0, int(timeout_s * 1000)))
-    for each in each_of:
-        each.send_on()
-    return any(flags & select.POLLIN for _, flags in events)
+
+    def __init__(self, children: Iterable[Child]) -> None:
+        self._children = tuple(children)
+        self._poll = select.poll()
+        self._known: list[tuple[bool, bool]] = []
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until one of them has something to receive; answer whether one has.
+
+        Meanwhile what is still to be sent to them is sent on.
+        """
+        state = [(each.open, each.sends) for each in self._children]
+        if state != self._known:
+            self._poll, self._known = select.poll(), state
+            for each in self._children:
+                each.watch(self._poll)
+        events = self._poll.poll(max(0, int(timeout_s * 1000)))
+        for each in self._children:
+            if each.sends:
+                each.send_on()
+        return any(flags & select.POLLIN for _, flags in events)
+
+
+def wait_readable(children: Iterable[Child], timeout_s: float) -> bool:
+    """Wait once until one of the children has something to receive; see `Listener`."""
+    return Listener(children).wait(timeout_s)
 
 
 def signal_name(number: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from onewinner.clock import monotonic_ns, sleep
 from onewinner.history import Fail, Info, Ok
-from onewinner.runner.process import STARTUP_S, Child, signal_name, wait_readable
+from onewinner.runner.process import STARTUP_S, Child, Listener, signal_name
 from onewinner.schedule import resident
 from onewinner.schedule.asleep import SleepLook, sharp_timers
 from onewinner.schedule.cells import Cells
@@ -266,6 +266,7 @@ class Crew:
                 mine = [kind(self, number, child, place) for place, number in enumerate(numbers)]
                 self._children.append((child, mine))
                 self.claimants += mine
+            self._listener = Listener(child for child, _ in self._children)
             for claimant in self.claimants:
                 claimant.started()
                 stack.callback(claimant.forget)
@@ -308,7 +309,7 @@ class Crew:
     def hear(self, timeout_s: float) -> bool:
         """Take in what has been said; answer whether anything has."""
         heard = False
-        if not wait_readable([child for child, _ in self._children], timeout_s):
+        if not self._listener.wait(timeout_s):
             return False
         for child, mine in self._children:
             for kind, item in child.receive():

@@ -129,12 +129,14 @@ def _readers(capabilities: Capabilities) -> Iterator[Scenario]:
         return
     room: dict[str, Any] = {"max_entries": 10 * LONG_ROWS}
     keys: list[Json] = ["a", *(call.key for call in long_rows()), "b"]
+    first, last = claim("1", "a", **room), claim("2", "b", **room)
     batches = Call("lookup_many", "", "n", None, keys, **room)
     yield Scenario(
         name="very many looked up while rows change",
         clauses=(None, "READ-10"),
-        prepare=(claim("1", "a", **room), *long_rows()),
-        calls=(batches, made("delete", "a", **room), claim("2", "b", **room)),
+        once=(first, *long_rows()),
+        undo=(made("delete", "b", **room), first),
+        calls=(batches, made("delete", "a", **room), last),
         inspect=(batches,),
         needs=("lookup_many", "delete"),
         long=True,

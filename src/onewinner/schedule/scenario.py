@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from onewinner.contract import Json
     from onewinner.generator import Step
 
-LONG_ROWS: Final = 150
-"""Rows of a scenario that is long."""
+LONG_ROWS: Final = 130
+"""Rows of a scenario that is long: more than a page of a hundred, or of 128."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,12 +263,15 @@ class Stage:
 
         See `shapes` for which those are, and `telling` for the order in which the points of one
         preemption are tried. The shapes of two calls take turns, for nobody knows which is the
-        wrong one; of three it is mostly the first. Set `only` to go on with one of them. After a
-        claimant died there is nothing more to run.
+        wrong one; of three it is mostly the first, so the others are run without preemption only
+        when their turn has come. Set `only` to go on with one of them. After a claimant died there
+        is nothing more to run.
         """
         self.only = None
-        left = {each: self._of(each, over) for each in shapes(self.scenario.kinds(), preemptions)}
-        turns = len(left) if len(self.cast) == 2 else 1
+        three = len(self.cast) > 2
+        due = shapes(self.scenario.kinds(), preemptions)[: 1 if three and not preemptions else None]
+        left = {each: self._of(each, over) for each in due}
+        turns = 1 if three else len(left)
         while left and not over():
             for shape, runs in list(left.items())[:turns]:
                 ran = next(runs, None) if self._goes_on(shape) else None
@@ -285,7 +288,9 @@ class Stage:
     def _of(self, shape: Shape, over: Callable[[], bool]) -> Iterator[Ran]:
         last = {who: at for at, who in enumerate(shape)}
         holds = [at for at, who in enumerate(shape) if last[who] != at]
-        return self._filled(shape, holds, (), over)
+        if holds and len(self.cast) > 2 and not self._passed[shape[0]]:
+            yield from self._filled(tuple(dict.fromkeys(shape)), [], (), over)
+        yield from self._filled(shape, holds, (), over)
 
     def _filled(
         self, shape: Shape, holds: list[int], chosen: tuple[int, ...], over: Callable[[], bool]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from onewinner.contract import Absent
 from onewinner.contract.clauses import CLAUSES
 from onewinner.contract.values import has_unkeepable_text
-from onewinner.model import Listing, Refused, Status, Value, describe_state
+from onewinner.model import Listing, Refused, Status, Value
 from onewinner.suite import sequence
 from onewinner.suite.answers import Broken, Raised, strictly_aged
 from onewinner.suite.script import assertion, program
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from onewinner.suite.divergence import Divergence
     from onewinner.suite.session import Session
 
-_ROWS_MOST = 30
 _OF_INPUT = ("INVALID_INPUT", "LIMIT_EXCEEDED")
 _OF_OPERATION = {
     "register_if_absent": "CLAIM-1",
@@ -43,7 +41,8 @@ def violation(session: Session, divergence: Divergence, clause: str) -> Violatio
         clause=clause,
         summary=f"at {at_ms:+} ms, {divergence}",
         happened=tuple(_timeline(session)),
-        why=f"the rows before that call were: {_rows(divergence)}",
+        why="the rows before that call were: "
+        + sequence.rows(divergence.before, divergence.call, divergence.now),
         script=_script(session, divergence),
         timeline=sequence.timeline(session.made, session.start_ms),
         recorded=Recorded(operations=sequence.operations_of(session.made), judge=sequence.JUDGE),
@@ -67,15 +66,6 @@ def _timeline(session: Session, most: int = 40) -> Iterator[str]:
         seen = f"  ->  {step.seen}" if step.seen else ""
         for line in step.code.splitlines():
             yield f"{step.at_ms - session.start_ms:>+9} ms  {line}{seen}"
-
-
-def _rows(divergence: Divergence) -> str:
-    """Answer the model's rows, only those of the namespace that the call was made on if many."""
-    state = divergence.before
-    here = state.space(divergence.call.plugin, str(divergence.call.namespace))
-    if here is not None and sum(len(space.rows) for space in state.spaces) > _ROWS_MOST:
-        state = dataclasses.replace(state, spaces=(here.having(here.rows[:_ROWS_MOST]),))
-    return describe_state(state, divergence.now)
 
 
 def blame(session: Session, divergence: Divergence) -> str:

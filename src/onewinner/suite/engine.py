@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from onewinner.adapters.targets import TargetError
 from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES, LEVELS, select
-from onewinner.runner import call_in_child
+from onewinner.runner import call_in_child, printed
 from onewinner.suite import host
 from onewinner.suite.options import (
     BUDGET_S,
@@ -85,9 +85,7 @@ def smoke(target: Target) -> SmokeResult:
 
 def probe(target: Target, run_dir: str) -> Capabilities:
     """Answer what the target declares. Raises TargetError where it cannot be judged."""
-    capabilities = _probe(target, run_dir).capabilities
-    assert capabilities is not None
-    return capabilities
+    return _probe(target, run_dir).declared
 
 
 def verify(target: Target, options: Options, *, on_progress: Listener | None = None) -> RunResult:
@@ -98,17 +96,19 @@ def verify(target: Target, options: Options, *, on_progress: Listener | None = N
     temporary directory is left.
     """
     chosen = _selection(options.select)
-    with scratch_directory() as run_dir, served(target, run_dir) as located:
+    with (
+        printed.fresh() as lines,
+        scratch_directory() as run_dir,
+        served(target, run_dir) as located,
+    ):
         target = _watched(located, run_dir)
         probed = _probe(target, run_dir)
-        assert probed.capabilities is not None
-        level = _level(options, target, probed.capabilities)
-        run = Run(target, probed.capabilities, level, options, chosen, run_dir, on_progress)
-        run.noted, run.source = probed.notes, probed.source
+        level = _level(options, target, probed.declared)
+        run = Run(target, probed, level, options, chosen, run_dir, on_progress)
         run.run()
         if (fault := target.fault()) is not None:  # seen by the last check
             raise fault
-        return run.tree()
+        return replace(run.tree(), printed=tuple(lines))
 
 
 def _watched(target: Target, run_dir: str) -> Target:

@@ -86,9 +86,7 @@ class Tally:
         counted = self.counts.get(name, 0)
         return counted if isinstance(counted, int) else 0
 
-    def blame(
-        self, clause: str, summary: str, happened: tuple[str, ...] | Story, why: str
-    ) -> None:
+    def blame(self, clause: str, summary: str, happened: tuple[str, ...] | Story, why: str) -> None:
         """Note that a clause was seen broken; the first time counts."""
         if isinstance(happened, tuple):
             broken = Broken(summary, happened, why)

@@ -138,9 +138,7 @@ class Ground:
     @classmethod
     def of(cls, ask: Ask, *, claimants: int = 2) -> Self:
         """Answer the ground of a check with faults; what goes on there is counted as traffic."""
-        ground = cls(
-            ask.target, ask.capabilities, ask.home, claimants=claimants, kept=ask.kept
-        )
+        ground = cls(ask.target, ask.capabilities, ask.home, claimants=claimants, kept=ask.kept)
         ground.traffic = ask.traffic
         return ground
 

@@ -16,8 +16,9 @@ from onewinner.suite.timeline import timeline_of
 from onewinner.suite.tree import REPLAY, Recorded, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from onewinner.schedule.play import Stop
     from onewinner.schedule.sweep import Ran
     from onewinner.suite.orders import Judge
     from onewinner.suite.timeline import Timeline
@@ -37,7 +38,7 @@ class Bad:
     `error`: a call failed that must not; `opening`: for want of a store that it could open.
     `vulnerable` are the bad ones of the same sweep, `tried` all of them. `on_threads` counts the
     schedules of the same calls that went right, all of them, with claimants on threads of one
-    process.
+    process. `judge` is who found it.
     """
 
     ran: Ran
@@ -48,6 +49,7 @@ class Bad:
     vulnerable: list[Ran] = field(default_factory=list)
     tried: list[Ran] = field(default_factory=list)
     on_threads: int = 0
+    judge: Judge | None = None
 
     def error_clause(self, *, processes: bool) -> str | None:
         """Answer the clause about errors where that is what was wrong, else None.
@@ -75,8 +77,9 @@ def bad_of(ran: Ran, judge: Judge) -> Bad | None:
     if failed:
         first = failed[0]
         summary = f"{told(first)} where the contract has no error"
-        return Bad(ran, summary, error=True, opening=_code(first) == "OPEN_FAILED")
-    return Bad(ran, _summary(met))
+        opening = _code(first) == "OPEN_FAILED"
+        return Bad(ran, summary, error=True, opening=opening, judge=judge)
+    return Bad(ran, _summary(met), judge=judge)
 
 
 def _failed(operation: Operation) -> bool:
@@ -150,32 +153,46 @@ def violation(bad: Bad, target: str, clause: str, processes: bool) -> Violation:
         happened=tuple(_story(bad)),
         why=why,
         reproduce=f"{REPLAY} {token}",
-        timeline=_drawn(bad.ran),
+        timeline=_drawn(bad.ran, bad.judge),
         recorded=Recorded(operations=bad.ran.operations, judge=ORDERS),
     )
 
 
-def _drawn(ran: Ran) -> Timeline:
+def _let_in(begun: Mapping[int, int], who: int) -> int:
+    """Answer when the hold of a claimant showed: when the next one was let in, or it began."""
+    return min((at for at in begun.values() if at > begun[who]), default=begun[who])
+
+
+def _held_at(stop: Stop, of: int) -> str:
+    return f"p{stop.who} is held before `{stop.point.name}` (point {stop.number} of {of})"
+
+
+def _drawn(ran: Ran, judge: Judge | None) -> Timeline:
     """Answer how a schedule is drawn: who was held where, and the calls from preparation to look.
 
-    Who is held begins before the others and ends after them; which answer is wrong is not known,
-    for it takes all of them that no order explains them.
+    The wrong answer is the first that cannot be explained in the order of the returns; where each
+    can, it takes all of them that no order explains them.
     """
     met = [each for each in ran.operations if each.extra["phase"] == "meet"]
     begun = {each.process: each.invoked_ns for each in met}
     marks = [
-        (
-            begun[stop.who],
-            f"p{stop.who} is held before `{stop.point.name}` "
-            f"(point {stop.number} of {len(ran.points[stop.who])})",
-        )
+        (_let_in(begun, stop.who), _held_at(stop, len(ran.points[stop.who])))
         for stop in ran.stops
         if stop.who in begun
     ]
     prepared = [each for each in ran.operations if each.extra["phase"] == "prepare"]
     looked = [each for each in ran.operations if each.extra["phase"] == "inspect"]
     shown = [*prepared[-_NAMED_MOST:], *met, *looked]
-    return timeline_of(shown, call=call_told, answer=answer_told, marks=marks, wrong=met)
+    followed = None if judge is None else judge.followed(ran.operations)
+    wrong = met if followed is None or followed.wrong is None else [followed.wrong]
+    return timeline_of(
+        shown,
+        call=call_told,
+        answer=answer_told,
+        marks=marks,
+        wrong=wrong,
+        states=None if followed is None else followed.rows,
+    )
 
 
 def _story(bad: Bad) -> Iterator[str]:

@@ -169,6 +169,12 @@ class Probed:
     notes: tuple[str, ...] = ()
     source: tuple[str, int] | None = None
 
+    @property
+    def declared(self) -> Capabilities:
+        """What is declared, of a target that was not refused."""
+        assert self.capabilities is not None
+        return self.capabilities
+
 
 def probe(_send: Send, target: Target, location: str) -> Probed:
     """Connect, look for every declared operation, win one claim and lose one.

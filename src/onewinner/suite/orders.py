@@ -7,13 +7,14 @@ leave no expiry in doubt.
 
 from __future__ import annotations
 
+import sys
 from itertools import permutations
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from onewinner.contract.newer import WRITES
 from onewinner.history import Fail, Info, Ok
 from onewinner.history.plain import answer_of, comparison_of
-from onewinner.model import Call, Rules, State, outcomes
+from onewinner.model import Call, Rules, State, describe_state, outcomes
 from onewinner.suite.answers import (
     Broken,
     Raised,
@@ -38,6 +39,13 @@ ORDERS: Final = "orders"
 """How the history of one schedule is judged (see `suite.rejudging`)."""
 
 
+class Followed(NamedTuple):
+    """The rows before and after each call, by its identity, and the first that nothing explains."""
+
+    rows: dict[int, tuple[str, str]]
+    wrong: Operation | None
+
+
 class Judge:
     """Judges the schedules of stores with these capabilities."""
 
@@ -46,6 +54,7 @@ class Judge:
         self._exact = capabilities.virtual_clock
         self._unit_ms = capabilities.ttl_unit_ms or 1
         self._writes = 0
+        self._seen: dict[int, tuple[Operation, Observed]] = {}
         self._prepared: dict[int, tuple[Sequence[Operation], list[State]]] = {}
 
     def prepared(self, ran: Ran) -> bool:
@@ -60,12 +69,35 @@ class Judge:
         """Tell the same of the operations of a schedule, however they were come by."""
         met = [each for each in operations if each.extra["phase"] == "meet"]
         looked = [each for each in operations if each.extra["phase"] == "inspect"]
+        self._seen.clear()
         states = self._before(operations)
         return any(
             self._follow(states, [*order, *looked])
             for order in permutations(met)
             if _permitted(order)
         )
+
+    def followed(self, operations: Sequence[Operation]) -> Followed:
+        """Follow the calls in the order of their returns, as far as that explains them.
+
+        It is one order of several, and the one in which people read what happened.
+        """
+        phases = ("prepare", "meet", "inspect")
+        ordered = sorted(
+            operations, key=lambda each: (phases.index(each.extra["phase"]), _returned(each))
+        )
+        rows: dict[int, tuple[str, str]] = {}
+        states: list[State] = [State()]
+        for each in ordered:
+            now: int = each.extra["now"]
+            after = self._follow(states, [each])
+            before = describe_state(states[0], now)
+            if not after:
+                rows[id(each)] = (before, "")
+                return Followed(rows, each)
+            rows[id(each)] = (before, describe_state(after[0], now))
+            states = after
+        return Followed(rows, None)
 
     def _before(self, operations: Sequence[Operation]) -> list[State]:
         """Answer the states that the preparation may have left; of a shared one it is kept."""
@@ -105,10 +137,17 @@ class Judge:
             if isinstance(operation.outcome, Ok):
                 yield opened
             return
-        seen = observed(operation)
+        seen = self._observed(operation)
         for answer, after in outcomes(self._rules, opened, _called(operation), now):
             if self._accepts(operation, answer, seen):
                 yield after
+
+    def _observed(self, operation: Operation) -> Observed:
+        """Answer what was seen of an operation; of several orders each asks for the same."""
+        kept = self._seen.get(id(operation))
+        if kept is None or kept[0] is not operation:
+            kept = self._seen[id(operation)] = (operation, observed(operation))
+        return kept[1]
 
     def _accepts(self, _operation: Operation, answer: Any, seen: Observed) -> bool:
         """Tell whether an answer of the model is what was seen of this operation."""
@@ -150,6 +189,12 @@ def observed(operation: Operation) -> Observed:
             return Raised(code, name, message)
         case Fail(other) | Info(other):
             return Broken(f"raised {other}")
+
+
+def _returned(operation: Operation) -> int:
+    """Answer when a call returned; what never did comes last."""
+    returned = operation.completed_ns
+    return sys.maxsize if returned is None else returned
 
 
 def _permitted(order: Sequence[Operation]) -> bool:

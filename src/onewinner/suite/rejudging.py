@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from onewinner.checker.verdict import Validity
     from onewinner.contract import Capabilities
     from onewinner.history import Operation
+    from onewinner.model import Answer
+    from onewinner.suite.answers import Observed
     from onewinner.suite.tree import Recorded
 
 KEYS: Final = "keys"
@@ -96,7 +98,7 @@ def _sequence(operations: Sequence[Operation], capabilities: Capabilities) -> Va
     return True
 
 
-def _agrees(answer: object, seen: object, capabilities: Capabilities, made: int) -> bool:
+def _agrees(answer: Answer, seen: Observed, capabilities: Capabilities, made: int) -> bool:
     unit_ms = capabilities.ttl_unit_ms or 1
     if capabilities.strict_ages and not strictly_aged(seen):
         return False
@@ -157,4 +159,3 @@ def _played(serial: int, operations: tuple[Operation, ...], facts: dict[str, int
 def facts_of(rounds: Sequence[Played]) -> dict[int, dict[str, int]]:
     """Answer what has to be kept of rounds, so that their ruling can be repeated."""
     return {each.serial: {**each.round.facts, _DRIFT: each.drift_ms} for each in rounds}
-

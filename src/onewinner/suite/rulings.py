@@ -304,8 +304,13 @@ def drawn(broken: Broken) -> Timeline:
     """Answer how it is drawn; of the checker's few operations the last is the one to look at."""
     operations = broken.operations[:_DRAWN_MOST]
     if broken.drawn:
-        last = operations[-1:]
-        return timeline_of(operations, call=narrate.call, answer=narrate.answer, wrong=last)
+        return timeline_of(
+            operations,
+            call=narrate.call,
+            answer=narrate.answer,
+            wrong=operations[-1:],
+            states=narrate.rows(operations),
+        )
     return timeline_of(operations, call=_call, answer=_answer, wrong=operations)
 
 

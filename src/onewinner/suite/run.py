@@ -31,7 +31,6 @@ from onewinner.suite.underway import Underway
 
 if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
-    from onewinner.contract import Capabilities
     from onewinner.runner import Ended
     from onewinner.suite.races import Course, Race
     from onewinner.suite.tree import Canary
@@ -49,7 +48,7 @@ class Run:
     def __init__(
         self,
         target: Target,
-        capabilities: Capabilities,
+        probed: host.Probed,
         level: Level,
         options: Options,
         chosen: frozenset[str],
@@ -57,7 +56,7 @@ class Run:
         on_progress: Listener | None,
     ) -> None:
         self.target = target
-        self.capabilities = capabilities
+        self.capabilities, self.probed = probed.declared, probed
         self.level = level
         self.options = options
         self.chosen = chosen
@@ -68,13 +67,11 @@ class Run:
         self.results: list[CheckResult] = []
         self._deaths = 0
         self._failed: tuple[Check, int] | None = None
-        self.checks = [c for c in checks_for(level, capabilities) if chosen & set(c.clauses)]
+        self.checks = [c for c in checks_for(level, self.capabilities) if chosen & set(c.clauses)]
         self.underway = Underway(on_progress, self.checks, self.budget_s, self.started)
         self._tell = self.underway.tell
         self.stopped = False
         self.canaries: tuple[Canary, ...] = ()
-        self.noted: tuple[str, ...] = ()
-        self.source: tuple[str, int] | None = None
 
     def run(self) -> None:
         """Run all checks, those first that tell the most for their time.
@@ -141,12 +138,12 @@ class Run:
             seconds=self._elapsed_s(),
             cores=processors(),
             versions=versions(),
-            notes=tuple(dict.fromkeys([*notes(), *self.noted, *noted])),
+            notes=tuple(dict.fromkeys([*notes(), *self.probed.notes, *noted])),
             stopped_early=self.stopped,
             whole=not self.stopped and len(self.chosen) == len(CLAUSES),
             canaries=self.canaries,
             traffic=merged(result.traffic for result in self.results),
-            source=self.source,
+            source=self.probed.source,
         )
 
     def _clause_results(self) -> list[ClauseResult]:

@@ -40,7 +40,8 @@ UNKEPT: Final = "unkept"
 """The member of `extra` that says that an argument is no JSON, and stands there as code."""
 
 _DRAWN_MOST: Final = 60
-_ROWS_MOST: Final = 2_000
+_ROWS_MOST: Final = 30
+_TOLD_MOST: Final = 2_000
 
 
 class Made(NamedTuple):
@@ -72,8 +73,8 @@ def timeline(made: Sequence[Made], start_ms: int) -> Timeline:
                 ended_ns=2 * number + 1,
                 at=f"{each.now - start_ms:+} ms",
                 wrong=number == len(made) - 1,
-                before=_rows(each.before, each.now),
-                after="" if number == len(made) - 1 else _rows(each.after, each.now),
+                before=_short(rows(each.before, each.call, each.now), _TOLD_MOST),
+                after=_after(each) if number < len(made) - 1 else "",
             )
             for number, each in shown
         ),
@@ -81,8 +82,16 @@ def timeline(made: Sequence[Made], start_ms: int) -> Timeline:
     )
 
 
-def _rows(state: State, now: int) -> str:
-    return _short(describe_state(state, now), _ROWS_MOST)
+def rows(state: State, call: Call, now: int) -> str:
+    """Answer the model's rows, only those of the namespace that the call was made on if many."""
+    here = state.space(call.plugin, str(call.namespace))
+    if here is not None and sum(len(space.rows) for space in state.spaces) > _ROWS_MOST:
+        state = replace(state, spaces=(here.having(here.rows[:_ROWS_MOST]),))
+    return describe_state(state, now)
+
+
+def _after(made: Made) -> str:
+    return _short(rows(made.after, made.call, made.now), _TOLD_MOST)
 
 
 def _short(text: str, most: int = 200) -> str:

@@ -64,8 +64,7 @@ class Session:
     `subject` is the clause that the program is about, `clause` the same from `judge` on. `tag` is
     put behind every plugin's id where many programs share one location. `was_at_cap` says that an
     insert was refused because its plugin was full. `state` is the usual one of those that explain
-    what was answered; `last` is what was done last, and `made` are all calls, for whoever judges them
-    again.
+    what was answered; `last` is what was done last, `made` are all calls, to be judged again.
     """
 
     target: Target

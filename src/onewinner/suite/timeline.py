@@ -1,4 +1,4 @@
-"""What a violation looks like on an axis of time: the calls as bars, and what else was done as marks.
+"""What a violation looks like in time: the calls as bars, and what else was done as marks.
 
 A timeline is plain data, so that it can be kept, read back and drawn by whoever reports.
 """

@@ -226,7 +226,8 @@ class RunResult:
     nothing is said about a level. `notes` say what this machine did not allow, what was left out
     and why, and how the checks went about the rest. `traffic` is how long the store's calls took.
     `source` is the file and the line where the adapter begins, as far as that is known. `stale` are
-    sentences about known failures that are none any more (`onewinner.baseline`).
+    sentences about known failures that are none any more (`onewinner.baseline`). `printed` are the
+    last lines that the store's processes printed.
     """
 
     target: str
@@ -247,6 +248,7 @@ class RunResult:
     traffic: Traffic | None = None
     source: tuple[str, int] | None = None
     stale: tuple[str, ...] = ()
+    printed: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:

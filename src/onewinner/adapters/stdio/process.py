@@ -21,6 +21,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import multiprocess
+
 from onewinner.adapters.descent import descendants
 from onewinner.clock import monotonic_ns, sleep
 
@@ -232,6 +234,7 @@ class Process:
         """Kill it, if it is still there, and give the pipes back; twice does no harm."""
         self.kill()
         self.ended = self.ended or "was closed"
+        _hand_on(self.tail())
         self._close_pipes()
 
     def forget(self) -> None:
@@ -244,6 +247,21 @@ class Process:
             if getattr(self, name) >= 0:
                 os.close(getattr(self, name))
                 setattr(self, name, -1)
+
+
+def _hand_on(lines: tuple[str, ...]) -> None:
+    """Hand what the command complained of on to the kit, as far as that takes no waiting.
+
+    A child of the kit does that by its own standard error; a program of somebody else says nothing.
+    """
+    said = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+    if not said or multiprocess.parent_process() is None:
+        return
+    room = select.poll()
+    room.register(sys.stderr.fileno(), select.POLLOUT)
+    with contextlib.suppress(OSError):  # the kit may be gone
+        if room.poll(0):
+            os.write(sys.stderr.fileno(), said[-select.PIPE_BUF :])
 
 
 def _pipes() -> tuple[tuple[int, int, int], int, int, int]:
