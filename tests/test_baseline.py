@@ -438,6 +438,15 @@ class TestCommands:
         assert asked == []
         assert path.read_text("utf-8") == entry(clause="CLAIM-66")
 
+    def test_races_go_on_beside_what_is_known(self, judged: Any, tmp_path: Path) -> None:
+        """`verify` lets no race end at a known failure; `baseline` at none, to judge all else."""
+        (tmp_path / "known.toml").write_text(ENTRY, "utf-8")
+        asked = judged(run({"CLAIM-6": Status.FAIL}))
+        cli.main(["verify", "sqlite", "--baseline", str(tmp_path / "known.toml"), "--quiet"])
+        cli.main(["verify", "sqlite", "--quiet"])
+        cli.main(["baseline", "sqlite", "--quiet"])
+        assert [each.expected for each in asked] == [{"CLAIM-6"}, frozenset(), set(CLAUSES)]
+
     def test_a_file_that_is_not_there_is_refused(self, judged: Any, capsys: Capture) -> None:
         """A baseline that cannot be read is never an empty one."""
         judged(run())

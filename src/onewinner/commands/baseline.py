@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onewinner.arguments import asked, duration, seed_number
 from onewinner.commands import parsing, request
+from onewinner.contract.clauses import CLAUSES
 from onewinner.suite.tree import ExitCode, Status
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ def run(args: argparse.Namespace) -> ExitCode:
 
     before = _before(args.write)
     options = engine.Options(
-        level=args.level, budget_s=args.budget, seed=args.seed, select=tuple(args.select)
+        level=args.level,
+        budget_s=args.budget,
+        seed=args.seed,
+        select=tuple(args.select),
+        expected=frozenset(CLAUSES),  # whatever is broken, all else is to be judged
     )
     with progress.shown(sys.stderr, quiet=args.quiet) as listener:
         result = request.judged(args, lambda target: _judge(target, options, before, listener))

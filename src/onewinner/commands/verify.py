@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> ExitCode:
             select=tuple(args.select),
             stop_at_first=args.stop_at_first,
             histories=request.folder("--histories", args.histories),
+            expected=frozenset(entry.clause for entry in known or ()),
         )
         with progress.shown(sys.stderr, quiet=args.quiet) as listener:
             result = request.judged(args, lambda target: _judge(target, options, known, listener))

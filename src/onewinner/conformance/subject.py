@@ -131,6 +131,7 @@ class Subject:
                     budget_s=self._share_s(check),
                     seed=self.seed,
                     run_dir=directory,
+                    expected=frozenset(self.known),
                 )
             except (TargetError, ChildError) as error:
                 return [host.hung_result(check, check.clauses[0], str(error))], str(error)

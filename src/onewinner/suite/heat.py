@@ -61,7 +61,7 @@ class Heat:
     """One run of one race against one target.
 
     `prefix` begins every plugin id that it uses. The budget counts from `play` on; a `brief` one is
-    over when it is spent, whatever was reached.
+    over when it is spent, whatever was reached. It goes on beside what is `expected` to be broken.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Heat:
         on_progress: Listener,
         kept: Kept | None = None,
         brief: bool = False,
+        expected: frozenset[str] = frozenset(),
     ) -> None:
         self._race = race
         self._target = target
@@ -86,6 +87,7 @@ class Heat:
         self._seed = seed
         self._on_progress = on_progress
         self._kept = kept
+        self._expected = expected
         self._where: dict[str, Path] = {}
         self._floor = race.floor_for(capabilities)
         self._ruling = RULINGS[race.kind]
@@ -177,7 +179,8 @@ class Heat:
     def _over(self) -> bool:
         elapsed_s = self._elapsed_s()
         reached = self._evidence() >= self._floor and elapsed_s >= self._budget_s
-        return bool(self._broken or self._stumble) or reached or elapsed_s >= self._hard_s
+        wrong = bool(self._broken.keys() - self._expected or self._stumble)
+        return wrong or reached or elapsed_s >= self._hard_s
 
     def _judge(self, block: PlayedBlock) -> None:
         real_time = self._ruling.timed and not self._capabilities.virtual_clock

@@ -52,7 +52,8 @@ class Options:
     end as a group (see `Run`). `call_max_s` is the time after which a sequential call counts as
     hung. `histories` is a folder that exists, in which the histories of races and faults are kept.
     A run goes as far as `depth` says: the cases alone, these and what is under control, or all,
-    with the random programs and races that live on luck.
+    with the random programs and races that live on luck. A race does not end at a violation of a
+    clause that is `expected` to fail, so that what else it judges is judged all the same.
     """
 
     level: Level | None = None
@@ -64,6 +65,7 @@ class Options:
     call_max_s: float = CALL_MAX_S
     histories: Path | None = None
     depth: Depth = "luck"
+    expected: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -206,7 +206,8 @@ class Course:
     """Where races are run: one target, and one pool of workers that is kept from race to race.
 
     Use it as a context manager; leaving it kills the workers and removes what they left in
-    `run_dir`. Every history is kept in `histories`, where given.
+    `run_dir`. Every history is kept in `histories`, where given; clauses that are `expected` to be
+    broken end no race.
     """
 
     def __init__(
@@ -216,8 +217,10 @@ class Course:
         *,
         run_dir: Path,
         histories: Path | None = None,
+        expected: frozenset[str] = frozenset(),
     ) -> None:
         self._target = target
+        self._expected = expected
         self._capabilities = capabilities
         self._home = run_dir / "races"
         self._histories = histories
@@ -274,6 +277,7 @@ class Course:
             on_progress=on_progress,
             kept=self._kept(race),
             brief=brief,
+            expected=self._expected,
         )
         failure = self._play(heat, race)
         return [heat.result(clause, failure) for clause in clauses]
@@ -359,7 +363,10 @@ def run_race(
     seed: int,
     on_progress: Listener = _silent,
     histories: Path | None = None,
+    expected: frozenset[str] = frozenset(),
 ) -> list[CheckResult]:
     """Run one race on a course of its own; see `Course`."""
-    with Course(target, capabilities, run_dir=run_dir, histories=histories) as course:
+    with Course(
+        target, capabilities, run_dir=run_dir, histories=histories, expected=expected
+    ) as course:
         return course.run(race, budget_s=budget_s, seed=seed, on_progress=on_progress)

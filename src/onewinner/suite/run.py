@@ -301,6 +301,7 @@ class Run:
             self.capabilities,
             run_dir=Path(self.run_dir),
             histories=self.options.histories,
+            expected=self.options.expected,
         ) as course:
             if self.options.stop_at_first:
                 self._race_briefly(course, races)
