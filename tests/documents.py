@@ -35,18 +35,6 @@ PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SPECS: Final = sorted((ROOT / "specs").rglob("*.md"))
 """Documents whose commands are only held to be such: what they say of formats is tested apart."""
 
-AWAITED: Final = frozenset(
-    {
-        *("certify", "certificate", "baseline"),
-        *("verify --html", "verify --baseline", "verify --no-github"),
-    }
-)
-"""What pages show and the command line does not have yet. A command that takes any of it is not
-run; once it is there it is run, and a test fails until it is taken out of here."""
-
-DROPPED: Final = AWAITED & {"verify --html"}
-"""Of these what changes no verdict: it is left out, with its value, and the rest is run."""
-
 MEASURED: Final = {
     "docs/mutation.md": ".ci/run: stress/*.py",
     "docs/openclaw.md": ".ci/run: stress/*.py",
@@ -74,11 +62,6 @@ class Command:
     exits: frozenset[int] = frozenset({0})
     elsewhere: str = ""
     own: str = ""
-
-    @property
-    def takes(self) -> set[str]:
-        """What the command line must have for it: commands, and options of them."""
-        return taken(self.run)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,29 +141,9 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
     raise LookupError("the command line has no commands")
 
 
-def there() -> set[str]:
-    """Answer what the command line has: `verify`, `verify --html`."""
-    return {
-        f"{name} {option}".strip()
-        for name, each in parsers().items()
-        for option in ("", *each._option_string_actions)
-    }
-
-
 def words_of(command: str) -> list[str]:
     """Answer the words of a command, without what is said behind it."""
     return shlex.split(command, comments=True)
-
-
-def taken(command: str) -> set[str]:
-    """Answer which commands and options of onewinner a command takes."""
-    words = words_of(command)
-    if words[:1] != ["onewinner"]:
-        return set()
-    name = words[1]
-    if name not in parsers():
-        return {name}
-    return {name, *(f"{name} {word}" for word in words[2:] if re.match(r"--?[a-z]", word))}
 
 
 class Session:
@@ -221,20 +184,13 @@ class Session:
 def programs(directory: Path) -> None:
     """Make the programs that a reader has: they run this interpreter."""
     directory.mkdir()
-    dropped = "".join(f"'{option}') shift 2 ;; " for option in sorted(DROPPED))
-    take = f"""words=()
-while [ $# -gt 0 ]; do
-  [ "$1" != verify ] || verify=verify
-  case "$verify $1" in {dropped}*) words+=("$1"); shift ;; esac
-done
-"""
     begin = shlex.quote(sys.executable)
     for name, rest in {
         "python": "", "python3": "", "onewinner": " -m onewinner", "pytest": " -m pytest",
     }.items():  # fmt: skip
         program = directory / name
-        end = f'exec {begin}{rest} "${{words[@]}}"\n'
-        program.write_text(f"#!/usr/bin/env bash\n{take}{end}", encoding="utf-8")
+        end = f'exec {begin}{rest} "$@"\n'
+        program.write_text(f"#!/usr/bin/env bash\n{end}", encoding="utf-8")
         program.chmod(0o755)
 
 

@@ -156,7 +156,7 @@ class TestCommands:
     ) -> None:
         """What verify prints leads to the failure, and from there to the same violation."""
         monkeypatch.chdir(tmp_path)
-        chosen = ["-k", "CLAIM-2", "--budget", "1s", "--quiet"]
+        chosen = ["-k", "CLAIM-2", "-x", "--budget", "1s", "--quiet"]
         assert cli.main(["verify", BROKEN, *chosen]) == ExitCode.VIOLATION
         (identity,) = identities(tmp_path / artefacts.FOLDER)
         assert f"onewinner replay {identity}" in capsys.readouterr().out
@@ -172,7 +172,7 @@ class TestCommands:
     ) -> None:
         """Of a run that fails only the folder of failures is new where it was started."""
         monkeypatch.chdir(tmp_path)
-        cli.main(["verify", BROKEN, "-k", "CLAIM-2", "--budget", "1s", "--quiet"])
+        cli.main(["verify", BROKEN, "-k", "CLAIM-2", "-x", "--budget", "1s", "--quiet"])
         assert [each.name for each in tmp_path.iterdir()] == [str(artefacts.FOLDER)]
 
     def test_an_unknown_failure_is_a_matter_of_usage(
@@ -189,6 +189,6 @@ class TestCommands:
         """A folder that is a file costs the artefact, is told, and changes no exit code."""
         monkeypatch.chdir(tmp_path)
         (tmp_path / artefacts.FOLDER).write_text("")
-        chosen = ["-k", "CLAIM-2", "--budget", "1s", "--quiet"]
+        chosen = ["-k", "CLAIM-2", "-x", "--budget", "1s", "--quiet"]
         assert cli.main(["verify", BROKEN, *chosen]) == ExitCode.VIOLATION
         assert "could not be kept" in capsys.readouterr().out

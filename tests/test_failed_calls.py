@@ -236,6 +236,12 @@ class TestRefused:
 
 
 class TestHistories:
+    def test_a_storm_keeps_no_history(self, tmp_path: Path) -> None:
+        """What the clients of a storm did is not recorded; without it the rest would look wrong."""
+        (tmp_path / "kept").mkdir()
+        judged("kills-in-storms", Target("sqlite"), WHOLE, tmp_path, histories=tmp_path / "kept")
+        assert list((tmp_path / "kept").iterdir()) == []
+
     @pytest.mark.parametrize(
         ("fault", "deed"),
         [

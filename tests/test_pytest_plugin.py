@@ -167,6 +167,8 @@ def test_a_violation_fails_with_all_that_is_needed(pytester: pytest.Pytester, fa
         "test_check[CLAIM-3-refused_claim_changes_nothing]' --onewinner-seed 0x51ab"
     ) in shown
     assert "pytest_plugin.py" not in shown
+    (kept,) = (pytester.path / ".onewinner").glob("*/failure.json")
+    assert f"Kept: .onewinner/{kept.parent.name} " in shown
 
 
 @pytest.mark.parametrize("status", [Status.UNTESTED, Status.ERROR])

@@ -11,7 +11,7 @@ from onewinner.contract import Capabilities
 from onewinner.contract.clauses import CLAUSES
 from onewinner.report import console, verdict
 from onewinner.report.terminal import Terminal
-from onewinner.suite.tree import Status
+from onewinner.suite.tree import Known, Status
 from results import SCRIPT, WHOLE, check, run, violation
 
 ESCAPE = "\x1b"
@@ -86,6 +86,27 @@ def test_what_is_optional_takes_one_line() -> None:
     (told,) = [line for line in shown.splitlines() if line.startswith("n/a")]
     assert told.startswith("n/a  optional and not declared (count, lookup_many, strict-ages, ")
     assert "partial" not in verdict.line(result)
+
+
+def test_a_baseline_is_told() -> None:
+    """What was expected, what was expected otherwise, and what is over have a line each."""
+    result = run({"CLAIM-6": Status.FAIL, "CLAIM-5": Status.FAIL}, stale=("CLAIM-7 passes: go",))
+    entries = {
+        "CLAIM-6": Known(
+            clause="CLAIM-6", reason="one lock", kind="cannot", signature="has 2 winners",
+            issue="https://example.org/1",
+        ),
+        "CLAIM-5": Known(clause="CLAIM-5", reason="old", kind="not-yet", signature="is lost"),
+    }  # fmt: skip
+    clauses = tuple(replace(each, known=entries.get(each.clause.id)) for each in result.clauses)
+    shown = console.render(replace(result, clauses=clauses), Terminal(width=200))
+    assert "\nKnown: CLAIM-6 (cannot: one lock, see https://example.org/1)\n" in shown
+    assert (
+        "\nKnown otherwise: CLAIM-5 is fail, and not because of 'is lost' (not-yet: old)\n" in shown
+    )
+    assert "\nStale: CLAIM-7 passes: go\n" in shown
+    assert "\nFAIL CLAIM-5  " in shown
+    assert "\nFAIL CLAIM-6  " not in shown
 
 
 @pytest.mark.parametrize("status", [Status.UNTESTED, Status.ERROR])

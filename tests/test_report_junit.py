@@ -6,11 +6,12 @@ from dataclasses import replace
 from xml.dom import minidom
 from xml.etree import ElementTree
 
+import junitparser
 from hypothesis import given
 from hypothesis import strategies as st
 
 from onewinner.report import junit
-from onewinner.suite.tree import RunResult, Status
+from onewinner.suite.tree import Known, RunResult, Status
 from results import WHOLE, check, run, violation
 
 
@@ -80,6 +81,51 @@ def test_a_failure_says_how_to_see_it_again() -> None:
     assert 'key "k17" has 2 winners' in text
     assert "Why: between two successful claims" in text
     assert text.endswith("Reproduce:  onewinner verify sqlite -k CLAIM-6 --seed 0x51ab")
+
+
+def known_and_stale() -> RunResult:
+    """Answer a run in which one failure was expected and came, and one is over."""
+    result = run({"CLAIM-6": Status.FAIL}, stale=("DUR-1 passes: remove its entry",))
+    entry = Known(clause="CLAIM-6", reason="one lock", kind="cannot", signature="has 2 winners")
+    clauses = tuple(
+        replace(each, known=entry) if each.clause.id == "CLAIM-6" else each
+        for each in result.clauses
+    )
+    return replace(result, clauses=clauses)
+
+
+def test_a_known_failure_is_skipped_with_its_reason() -> None:
+    """A failure that was expected is no failure of the file, and says why it was expected."""
+    (outcome,) = [
+        each for each in cases(known_and_stale())["CLAIM-6 race_vacant"] if each.tag != "properties"
+    ]
+    assert (outcome.tag, outcome.get("type")) == ("skipped", "xfail")
+    assert (outcome.get("message") or "").startswith('one lock (cannot): key "k17" has 2 winners')
+
+
+def test_a_stale_entry_is_a_failure() -> None:
+    """A reader of the file alone sees that the gate is red, and why."""
+    (outcome,) = cases(known_and_stale())["known DUR-1"]
+    assert (outcome.tag, outcome.get("type")) == ("failure", "stale")
+    assert outcome.text == "DUR-1 passes: remove its entry"
+
+
+def test_somebody_elses_parser_reads_the_same() -> None:
+    """A library for JUnit files counts what the tree counts, suite by suite and case by case."""
+    statuses = {"CLAIM-1": Status.UNTESTED, "CLAIM-2": Status.FAIL, "CLAIM-3": Status.ERROR}
+    result = run(statuses, stale=("DUR-1 passes",), capabilities=replace(WHOLE, eviction=None))
+    (suite,) = junitparser.JUnitXml.fromstring(junit.dumps(result).encode())
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (
+        len(result.clauses) + 1, 3, 1, result.count(Status.NA),
+    )  # fmt: skip
+    outcomes = {case.name.split()[0]: case.result for case in suite if case.classname}
+    kinds = {name: [type(each) for each in found] for name, found in outcomes.items()}
+    assert kinds["CLAIM-1"] == kinds["CLAIM-2"] == [junitparser.Failure]
+    assert kinds["CLAIM-3"] == [junitparser.Error]
+    assert kinds["CLAIM-5"] == []
+    assert kinds["EVICT-1"] == [junitparser.Skipped]
+    told = {each.name: each.value for each in suite.properties()}
+    assert told["exit_code"] == "1"
 
 
 @given(st.text(st.characters()))

@@ -18,12 +18,15 @@ class Tty(io.StringIO):
         return True
 
 
-def at(elapsed_s: float = 16.4, name: str = "CLAIM-6 race_vacant") -> Progress:
+def at(
+    elapsed_s: float = 16.4, name: str = "race", clauses: tuple[str, ...] = ("CLAIM-6", "ERR-3")
+) -> Progress:
     """Answer where a run could be."""
-    counters = {"claims": 18_204, "overlaps": 3_120}
+    counters = {"claims": 18_204, "overlaps": 3_120, "faults survived": 7}
     return Progress(
-        check=name, done=12, total=62, elapsed_s=elapsed_s, budget_s=40.0, counters=counters
-    )
+        check=name, done=12, total=62, elapsed_s=elapsed_s, budget_s=40.0, counters=counters,
+        clauses=clauses,
+    )  # fmt: skip
 
 
 def test_a_log_gets_a_line_every_ten_seconds() -> None:
@@ -36,8 +39,8 @@ def test_a_log_gets_a_line_every_ten_seconds() -> None:
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[0] == (
-        "onewinner:  12/62 checks  10 s  25% of budget  CLAIM-6 race_vacant  "
-        "18.2k claims  3,120 overlaps"
+        "onewinner:  12/62 checks  10 s  25% of budget  30 s left  CLAIM-6 ERR-3 race  "
+        "18.2k claims  3,120 overlaps  7 faults survived"
     )
 
 
@@ -67,7 +70,7 @@ def test_a_terminal_is_redrawn_within_its_width(
     stream = Tty()
     with progress.shown(stream, environ={"TERM": "xterm", "NO_COLOR": "1"}) as listener:
         assert listener is not None
-        listener(at(name="CLAIM-6 " + "long" * 50))
+        listener(at(name="race" + "long" * 50))
         drawn = stream.getvalue()
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
     assert all(len(line) < columns for line in plain.splitlines())
@@ -76,6 +79,28 @@ def test_a_terminal_is_redrawn_within_its_width(
     erased = stream.getvalue()[len(drawn) :]
     assert "\x1b[2K" in erased
     assert erased.rstrip("\n").endswith("\x1b[?25h") or "\x1b[?25h" in erased
+
+
+def test_many_clauses_are_counted() -> None:
+    """Random programs exercise most clauses; the line names some and counts the rest."""
+    stream = io.StringIO()
+    progress.plain_lines(stream, every_ns=0)(at(clauses=tuple(f"TTL-{n}" for n in range(1, 9))))
+    assert "  TTL-1 TTL-2 TTL-3 and 5 more race  " in stream.getvalue()
+
+
+def test_what_goes_beyond_its_budget_says_so() -> None:
+    """A run that is still at work when its budget is spent promises no time."""
+    stream = io.StringIO()
+    progress.plain_lines(stream, every_ns=0)(at(elapsed_s=50.0))
+    assert "  100% of budget  beyond its budget  " in stream.getvalue()
+
+
+def test_what_has_no_budget_and_no_number_tells_neither() -> None:
+    """Where nothing is known of the end, only how long it takes is told."""
+    stream = io.StringIO()
+    told = Progress(check="race", done=0, total=0, elapsed_s=3.0, budget_s=0.0)
+    progress.plain_lines(stream, every_ns=0)(told)
+    assert stream.getvalue() == "onewinner:  3 s  race\n"
 
 
 def test_a_terminal_shows_colour() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onewinner.report import verdict
-from onewinner.suite.tree import ExitCode, Status
+from onewinner.suite.tree import ExitCode, Known, RunResult, Status
 from results import WHOLE, check, run, violation
 
 PASS, FAIL, ERROR, UNTESTED = Status.PASS, Status.FAIL, Status.ERROR, Status.UNTESTED
@@ -113,3 +113,52 @@ def test_a_command_that_reproduces_is_always_there() -> None:
 def test_the_line_is_one_line() -> None:
     """No target name can break the line that ends a report."""
     assert "\n" not in verdict.line(run(target="a\nb\x1b[2J"))
+
+
+def expecting(result: RunResult, *clauses: str) -> RunResult:
+    """Answer the run with these failures known."""
+    entries = {
+        name: Known(clause=name, reason="why", kind="not-yet", signature="has 2 winners")
+        for name in clauses
+    }
+    found = tuple(replace(c, known=entries.get(c.clause.id)) for c in result.clauses)
+    return replace(result, clauses=found)
+
+
+def test_known_failures_are_in_the_line() -> None:
+    """A run that passes with known failures says how many, and which level that reaches."""
+    result = expecting(run({"CLAIM-6": FAIL, "ERR-3": FAIL}), "CLAIM-6", "ERR-3")
+    assert result.exit_code is ExitCode.CONFORMS
+    assert verdict.line(result).startswith(
+        "onewinner: sqlite passes with 2 known failures (CLAIM-6, ERR-3) at level process; "
+        "level reached: thread ("
+    )
+    assert ", 2 xfail, 0 fail," in verdict.line(result)
+    assert "conforms" not in verdict.line(result)
+
+
+def test_a_selection_with_known_failures_says_both() -> None:
+    """What was selected and passes with known failures is no verdict on the level either."""
+    line = verdict.line(expecting(run({"CLAIM-6": FAIL}, only=("CLAIM-1", "CLAIM-6")), "CLAIM-6"))
+    assert "passes what was selected with 1 known failure (CLAIM-6), 2 of the " in line
+
+
+def test_another_failure_beside_a_known_one_is_red() -> None:
+    """The line names what is violated, and not what was expected."""
+    line = verdict.line(expecting(run({"CLAIM-6": FAIL, "CLAIM-5": FAIL}), "CLAIM-6"))
+    assert "does NOT conform at level process: 1 clause violated (CLAIM-5)" in line
+
+
+def test_a_stale_baseline_is_in_the_line() -> None:
+    """A run that is red for its baseline alone says so."""
+    line = verdict.line(run(stale=("CLAIM-6 passes: remove it", "CLAIM-5 passes: remove it")))
+    assert "the baseline of sqlite is stale: CLAIM-6 passes: remove it (and 1 more)" in line
+
+
+def test_a_check_is_told_as_its_clause() -> None:
+    """What failed in a clause whose failure was expected is xfail in every report."""
+    clause = next(
+        c for c in expecting(run({"CLAIM-6": FAIL}), "CLAIM-6").clauses if c.clause.id == "CLAIM-6"
+    )
+    assert verdict.status_of(clause.checks[0], clause) is Status.XFAIL
+    assert verdict.status_of(check("CLAIM-6", UNTESTED), clause) is UNTESTED

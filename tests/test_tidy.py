@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MODULES = [Module.read(path) for path in sorted(SOURCE.rglob("*.py"))]
 TESTS = [Module.read(path, ROOT / "tests") for path in sorted((ROOT / "tests").glob("*.py"))]
 STRESS = [Module.read(path, ROOT / "stress") for path in sorted((ROOT / "stress").glob("*.py"))]
+SPECS = [Module.read(path, ROOT / "specs") for path in sorted((ROOT / "specs").rglob("*.py"))]
 WRITTEN = ("src", "tests", "stress", "specs", "docs", "adapters", ".ci")
 TEXT = {".py", ".mjs", ".rs", ".md", ".toml", ".json", ".jsonl", ".txt", ".sh", ".yml", ""}
 
@@ -93,12 +94,12 @@ class TestProject:
 
     def test_what_is_not_shipped_is_well_named(self) -> None:
         """The names of tests and stress runs say what they are about."""
-        assert broken(tidy.named, [*TESTS, *STRESS]) == {}
+        assert broken(tidy.named, [*TESTS, *STRESS, *SPECS]) == {}
 
     @pytest.mark.parametrize("rule", [tidy.short, tidy.documented], ids=lambda rule: rule.__name__)
     def test_a_stress_run_is_readable(self, rule: Rule) -> None:
-        """Stress runs are short and documented like the source."""
-        assert broken(rule, STRESS) == {}
+        """Stress runs, and what runs the formal model, are short and documented like the source."""
+        assert broken(rule, [*STRESS, *SPECS]) == {}
 
     def test_every_exemption_is_still_needed(self) -> None:
         """A module that is allowed to be long is long; else the exemption goes."""

@@ -12,6 +12,7 @@ from onewinner.suite.tree import (
     CheckResult,
     ClauseResult,
     ExitCode,
+    Known,
     RunResult,
     Status,
     Violation,
@@ -110,6 +111,35 @@ class TestClause:
         assert clause(Status.PASS).violation is None
 
 
+class TestKnown:
+    def failing(self, *summaries: str, signature: str = "Two Won") -> ClauseResult:
+        """Answer a clause that is violated so, with what is known of it."""
+        known = Known(clause="CLAIM-1", reason="why", kind="cannot", signature=signature)
+        told = (Violation(clause="CLAIM-1", summary=s, happened=(), why="") for s in summaries)
+        checks = tuple(check(Status.FAIL, violation=violation) for violation in told)
+        return ClauseResult(clause=THREAD, checks=checks, known=known)
+
+    def test_a_failure_that_carries_the_signature_is_expected(self) -> None:
+        """The signature is a part of each sentence, in any case."""
+        assert self.failing("two won it", "there two won").status is Status.XFAIL
+        assert self.failing("two won it", "it was lost").status is Status.FAIL
+        assert self.failing("it was lost").status is Status.FAIL
+
+    def test_nothing_seen_is_not_expected(self) -> None:
+        """Where no violation is told, or it is an error, the entry explains nothing."""
+        assert self.failing().status is Status.UNTESTED
+        error = ClauseResult(
+            clause=THREAD, checks=(check(Status.ERROR),), known=self.failing().known
+        )
+        assert error.status is Status.ERROR
+
+    def test_a_stale_entry_is_red_whatever_else_passes(self) -> None:
+        """A run in which nothing failed is red for its baseline, unless it was interrupted."""
+        assert run(clause(Status.PASS), stale=("CLAIM-1 passes",)).exit_code == 1
+        assert run(clause(Status.UNTESTED), stale=("CLAIM-1 passes",)).exit_code == 1
+        assert run(clause(Status.PASS), stale=("x",), interrupted=True).exit_code == 2
+
+
 class TestExitCode:
     @pytest.mark.parametrize(
         ("statuses", "code"),
@@ -146,7 +176,8 @@ class TestReachedLevel:
         ("thread", "process", "reached"),
         [
             (Status.PASS, Status.PASS, "process"),
-            (Status.PASS, Status.XFAIL, "process"),
+            (Status.PASS, Status.XFAIL, "thread"),
+            (Status.XFAIL, Status.PASS, None),
             (Status.PASS, Status.FAIL, "thread"),
             (Status.PASS, Status.UNTESTED, "thread"),
             (Status.PASS, Status.NA, "thread"),

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from onewinner.commands import (
+    baseline,
+    certificate,
+    certify,
     check,
     clauses,
     doctor,
@@ -24,6 +27,7 @@ from onewinner.commands import (
     request,
     smoke,
     survey,
+    vectors,
     verify,
 )
 from onewinner.suite.tree import ExitCode
@@ -32,7 +36,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-COMMANDS: Final = (init, verify, smoke, check, replay, explain, doctor, survey, clauses)
+COMMANDS: Final = (
+    init,
+    verify,
+    baseline,
+    certify,
+    certificate,
+    smoke,
+    vectors,
+    check,
+    replay,
+    explain,
+    doctor,
+    survey,
+    clauses,
+)
 """The commands, in the order in which the help shows them."""
 
 

@@ -14,12 +14,15 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from onewinner.adapters.targets import Target
+    from onewinner.conformance.gathering import Gathering
     from onewinner.conformance.subject import Subject
     from onewinner.contract import Connect
     from onewinner.contract.clauses import Level
     from onewinner.suite.registry import Check
+    from onewinner.suite.tree import Known
 
 LEVEL_NAMES: Final = ("thread", "process", "crash")  # contract.clauses.LEVELS, not imported here
 _OPTIONS: Final = {
@@ -29,9 +32,19 @@ _OPTIONS: Final = {
     "seed": "repeat the choices of a run: a number, or 0x and hex",
     "location": "where a server listens: a URL",
 }
+_REPORTS: Final = ("json", "html")
+_FILES: Final = {
+    "json": "write what was found as JSON",
+    "html": "write what was found as one HTML file",
+    "baseline": "failures that are known, from `onewinner baseline`",
+}
 _ATTRIBUTES: Final = {"budget": "budget_s"}
 _CONFORMANCE: Final = ("onewinner.conformance", f"onewinner{os.sep}conformance")
 _SEED: Final = pytest.StashKey[int]()
+_KNOWN: Final = pytest.StashKey["tuple[Known, ...]"]()
+_COLLECTED: Final = pytest.StashKey["dict[str, set[str]]"]()
+_GATHERING: Final = pytest.StashKey["Gathering"]()
+_TOLD: Final = pytest.StashKey["list[str]"]()
 
 
 class StoreContract:
@@ -76,11 +89,19 @@ class StoreContract:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--onewinner-target` and its companions, each with an ini value of the same name."""
+    """Add `--onewinner-target` and its companions, those with a value also as ini values."""
     group = parser.getgroup("onewinner", "onewinner, conformance of a store")
     for name, meaning in _OPTIONS.items():
         group.addoption(f"--onewinner-{name}", metavar=name.upper(), default=None, help=meaning)
         parser.addini(f"onewinner_{name}", meaning, default=None)
+    for name, meaning in _FILES.items():
+        group.addoption(f"--onewinner-{name}", metavar="FILE", default=None, help=meaning)
+        parser.addini(f"onewinner_{name}", meaning, default=None)
+    group.addoption(
+        "--onewinner-no-github",
+        action="store_true",
+        help="write no annotations and no job summary in a GitHub workflow",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -99,6 +120,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     for name in _OPTIONS:
         _asked(config, StoreContract, name)
+    _known(config)
+    for name in _REPORTS:
+        _emptied(config, name)
     level = _asked(config, StoreContract, "level")
     if any(name in arg for arg in config.args for name in _CONFORMANCE):
         from onewinner.conformance import subject
@@ -125,13 +149,20 @@ def onewinner_subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
             capabilities = subject.probe(target, level)
         except subject.Unusable as error:
             pytest.fail(str(error), pytrace=False)
+        budget_s = _asked(config, contract, "budget")
+        seed = _run_seed(config) if seed is None else seed
+        judged = _gathering(config).begin(
+            request.node.nodeid, target, capabilities, level=level, budget_s=budget_s, seed=seed
+        )
         yield subject.Subject(
             target=target,
             capabilities=capabilities,
-            budget_s=_asked(config, contract, "budget"),
+            budget_s=budget_s,
             level=level,
-            seed=_run_seed(config) if seed is None else seed,
+            seed=seed,
             shared=hasattr(config, "workerinput"),
+            judged=judged,
+            known={entry.clause: entry for entry in _known(config)},
         )
 
 
@@ -166,15 +197,119 @@ def _param(check: Check, grouped: bool) -> Any:
     if check.kind in {"race", "sweep", "fault"} and grouped:
         # Where xdist keeps a group together the other workers have better to do than wait.
         marks.append(pytest.mark.xdist_group("onewinner-stress"))
-    # The random programs exercise so many clauses that naming them would hide the name.
-    clauses = "ALL" if check.kind == "program" else "+".join(check.clauses)
-    return pytest.param(check, id=f"{clauses}-{check.name}", marks=marks)
+    return pytest.param(check, id=_identity(check), marks=marks)
+
+
+def _identity(check: Check) -> str:
+    from onewinner.conformance import subject
+
+    return subject.identity(check)
 
 
 def _checks(level: Level | None) -> Sequence[Check]:
     from onewinner.conformance import subject
 
     return subject.checks(level)
+
+
+# --- what was found ---------------------------------------------------------------------------
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Remember which checks are to run: what is chosen and not run is open, not green."""
+    found = session.config.stash.setdefault(_COLLECTED, {})
+    for item in session.items:
+        owner = item.getparent(pytest.Class)
+        if owner is not None and item.name.startswith("test_check["):
+            identity = item.name.removeprefix("test_check[").removesuffix("]")
+            found.setdefault(owner.nodeid, set()).add(identity)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist has gathered."""
+    packed = getattr(node, "workeroutput", {}).get("onewinner")
+    if packed is not None:
+        _gathering(node.config).merge(packed)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Hand on what was gathered; who was started by the user writes the reports, once."""
+    config = session.config
+    gathering = config.stash.get(_GATHERING, None)
+    if gathering is None:
+        return
+    collected: dict[str, set[str]] = config.stash.setdefault(_COLLECTED, {})
+    gathering.collected.update(collected)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["onewinner"] = gathering.packed()
+        return
+    from onewinner.conformance import reporting
+
+    interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+    trees = reporting.held(gathering.trees(interrupted=interrupted), _known(config))
+    for name in _REPORTS:
+        path = _file(config, name)
+        if path is not None:
+            reporting.write(path, name, trees)
+    stale = reporting.stale(trees)
+    if stale and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    told = [f"onewinner: stale baseline: {line}" for line in stale]
+    if os.environ.get("GITHUB_ACTIONS") == "true" and not config.getoption("onewinner_no_github"):
+        told += reporting.on_github(trees)
+    config.stash[_TOLD] = told
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what is stale, and annotate the change in a workflow of GitHub."""
+    for line in config.stash.get(_TOLD, []):
+        terminalreporter.write_line(line)
+
+
+def _gathering(config: pytest.Config) -> Gathering:
+    if _GATHERING not in config.stash:
+        from onewinner.conformance.gathering import Gathering
+
+        config.stash[_GATHERING] = Gathering()
+    return config.stash[_GATHERING]
+
+
+def _known(config: pytest.Config) -> tuple[Known, ...]:
+    """Answer the failures that are known; raises UsageError where the file does not say them."""
+    if _KNOWN not in config.stash:
+        path = _file(config, "baseline")
+        known: tuple[Known, ...] = ()
+        if path is not None:
+            from onewinner.baseline.reading import BaselineError, read
+
+            try:
+                known = read(path.read_text(encoding="utf-8"), str(path))
+            except (BaselineError, OSError, ValueError) as error:
+                raise pytest.UsageError(f"--onewinner-baseline: {error}") from None
+        config.stash[_KNOWN] = known
+    return config.stash[_KNOWN]
+
+
+def _emptied(config: pytest.Config, name: str) -> None:
+    """Empty a report, so that an earlier run's cannot be taken for this one's."""
+    path = _file(config, name)
+    if path is not None:
+        try:
+            path.write_text("", encoding="utf-8")
+        except OSError as error:
+            raise pytest.UsageError(f"--onewinner-{name}: {error}") from None
+
+
+def _file(config: pytest.Config, name: str) -> Path | None:
+    """Answer a file: the command line's is told from here, the ini file's from the root."""
+    given = config.getoption(f"onewinner_{name}")
+    if given:
+        return config.invocation_params.dir / str(given)
+    given = config.getini(f"onewinner_{name}")
+    return config.rootpath / str(given) if given else None
 
 
 # --- what was asked ------------------------------------------------------------------------------

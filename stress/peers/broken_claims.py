@@ -56,9 +56,8 @@ class Claim(Bug):
 
 def _broken(name: str, what: str, needs: str, **more: Any) -> Claim:
     more.setdefault("processes", True)
-    target = more.pop("mutant", name)
     return Claim(
-        name=name, target=f"mutant:{target}", what=what, needs=frozenset(needs.split()), **more
+        name=name, target=f"mutant:{name}", what=what, needs=frozenset(needs.split()), **more
     )
 
 
@@ -90,17 +89,15 @@ CLAIMS: Final = {
             "claim",
         ),
         _broken(
-            "stale-row-removed",
+            "stale-row-removed-before-claim",
             "SQLite: an expired row is removed in a step of its own",
             "claim ttl",
-            mutant="stale-row-removed-before-claim",
             expired=True,
         ),
         _broken(
-            "refused-claim-renews",
+            "refused-claim-refreshes-ttl",
             "SQLite: a refused claim renews the holder's TTL",
             "claim ttl",
-            mutant="refused-claim-refreshes-ttl",
             expired=True,
         ),
         _broken("ttl-in-seconds", "SQLite: milliseconds are read as seconds", "ttl", expired=True),

@@ -57,7 +57,7 @@ BUGS: Final = {
             threads_too=False,
         ),
         Bug(
-            name="stale-row-removed",
+            name="stale-row-removed-before-claim",
             target="mutant:stale-row-removed-before-claim",
             what="SQLite: an expired row is removed in a step of its own, by its key",
             processes=True,
@@ -70,7 +70,7 @@ BUGS: Final = {
             processes=True,
         ),
         Bug(
-            name="dict-through-methods",
+            name="dict-check-then-set",
             target="mutant:dict-check-then-set",
             what="memory: a check and a set, each under the lock, in methods",
         ),

@@ -5,6 +5,6 @@ fails), and explained.
 """
 
 from onewinner.artefacts.artefact import FOLDER, Artefact, ArtefactError
-from onewinner.artefacts.keeping import kept
+from onewinner.artefacts.keeping import kept, kept_result
 
-__all__ = ("FOLDER", "Artefact", "ArtefactError", "kept")
+__all__ = ("FOLDER", "Artefact", "ArtefactError", "kept", "kept_result")

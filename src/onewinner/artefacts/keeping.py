@@ -46,6 +46,21 @@ def kept(result: RunResult, *, location: str | None = None, folder: Path = FOLDE
     return replace(result, clauses=clauses)
 
 
+def kept_result(
+    check: CheckResult, result: RunResult, *, location: str | None = None, folder: Path = FOLDER
+) -> CheckResult:
+    """Keep the failure that one check has found, and answer what it found with the id of it.
+
+    `result` is the run that it belongs to, as far as it is known. What did not fail is answered as
+    it is. Raises OSError.
+    """
+    if check.status < Status.FAIL:
+        return check
+    found = _check(check, result, location, folder)
+    prune(folder)
+    return found
+
+
 def prune(folder: Path, most: int = KEPT_MOST) -> None:
     """Remove the oldest artefacts until so many are left; nothing else in the folder is touched."""
     for identity in artefacts.identities(folder)[:-most]:

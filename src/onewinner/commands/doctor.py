@@ -51,14 +51,18 @@ def run(args: argparse.Namespace) -> ExitCode:
     from onewinner.doctor import console, html, json, words
     from onewinner.doctor.examination import examine
     from onewinner.report import terminal
+    from onewinner.report.ticking import ticking
     from onewinner.suite.engine import UsageError
 
-    def tell(line: str) -> None:
-        if not args.quiet:
-            print(line, file=sys.stderr, flush=True)
+    def heard(line: str) -> None:
+        ticker.doing = f"after: {line}"
+        ticker.say(line)
 
     wanted = (("--json", args.json, json.dumps), ("--html", args.html, html.dumps))
-    with request.files(wanted) as write_reports:
+    with (
+        request.files(wanted) as write_reports,
+        ticking(sys.stderr, "the first trial", quiet=args.quiet) as ticker,
+    ):
         try:
             examined = examine(
                 budget_s=args.budget,
@@ -66,11 +70,12 @@ def run(args: argparse.Namespace) -> ExitCode:
                 family=args.family,
                 whole=args.matrix,
                 jobs=args.jobs,
-                on_trial=lambda target, trial: tell(words.trial_line(target, trial)),
-                on_measured=lambda measured: tell(words.measured_line(measured)),
+                on_trial=lambda target, trial: heard(words.trial_line(target, trial)),
+                on_measured=lambda measured: heard(words.measured_line(measured)),
             )
         except UsageError as error:
             raise request.Unusable(str(error)) from error
+        ticker.end()
         request.say(console.render(examined, terminal.of(sys.stdout)))
         write_reports(examined)
     code: ExitCode = examined.exit_code

@@ -47,21 +47,31 @@ def run(args: argparse.Namespace) -> ExitCode:
 
 
 def _schedule(args: argparse.Namespace) -> Any:
+    from onewinner.report.ticking import ticking
     from onewinner.suite.again import replayed
     from onewinner.suite.replay import read_token
 
-    token = read_token(args.failure)
+    token, times = read_token(args.failure), args.repeat or 1
     args.target = token.target
-    return request.judged(args, lambda target: replayed(target, token, args.repeat or 1))
+    with ticking(sys.stderr, "the first run", quiet=args.quiet) as ticker:
+
+        def hear(made: int) -> None:
+            ticker.doing = f"{made} of {times} runs"
+
+        return request.judged(args, lambda target: replayed(target, token, times, on_run=hear))
 
 
 def _kept(args: argparse.Namespace) -> Any:
-    from onewinner.artefacts.again import driven, silent
-    from onewinner.report import progress
+    from onewinner.artefacts.again import driven
+    from onewinner.report.ticking import ticking
 
     artefact = request.artefact(args.failure)
     args.target, args.location = artefact.target, args.location or artefact.location
-    tell = silent if args.quiet else progress.counted(sys.stderr)
-    return request.judged(
-        args, lambda target: driven(artefact, target, times=args.repeat, on_time=tell)
-    )
+    with ticking(sys.stderr, "the first run", quiet=args.quiet) as ticker:
+
+        def hear(made: int, wrong: int) -> None:
+            ticker.doing = f"driven {made} times, {wrong} went wrong"
+
+        return request.judged(
+            args, lambda target: driven(artefact, target, times=args.repeat, on_time=hear)
+        )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from onewinner.adapters.targets import Target
     from onewinner.artefacts import Artefact
-    from onewinner.suite.tree import RunResult
+    from onewinner.suite.tree import Known, RunResult
 
 _Result = TypeVar("_Result")
 
@@ -147,3 +147,14 @@ def complain(message: str) -> None:
     from onewinner.report import text
 
     print(f"onewinner: {text.printable(message)}", file=sys.stderr)
+
+
+def baseline(option: str, path: str) -> tuple[Known, ...]:
+    """Answer the known failures that a file holds."""
+    from onewinner.baseline.reading import BaselineError
+    from onewinner.baseline.reading import read as read_baseline
+
+    try:
+        return read_baseline(read(option, path), path)
+    except BaselineError as error:
+        raise Unusable(f"{option} {error}") from error

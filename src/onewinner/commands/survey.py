@@ -53,6 +53,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> ExitCode:
     """Judge the stores of other projects that onewinner has adapters for, or those given."""
     from onewinner.adapters.targets import TargetError
+    from onewinner.report.ticking import ticking
     from onewinner.suite.engine import UsageError
     from onewinner.survey import json, markdown, surveying, words
     from onewinner.survey.catalogue import catalogue
@@ -62,10 +63,12 @@ def run(args: argparse.Namespace) -> ExitCode:
         if args.json is not None:
             request.write("--json", args.json, json.dumps(found))
 
+    targets = args.targets or tuple(catalogue())
+
     def tell(store: Surveyed, found: Survey) -> None:
         keep(found)
-        if not args.quiet:
-            print(words.line(store), file=sys.stderr, flush=True)
+        ticker.doing = f"{len(found.stores)} of {len(targets)} stores"
+        ticker.say(words.line(store))
 
     try:
         earlier = [json.loads(request.read("--from", path), path) for path in args.held]
@@ -73,15 +76,16 @@ def run(args: argparse.Namespace) -> ExitCode:
         keep(Survey(stores=tuple(held.values())))
         if args.write is not None:
             request.opened("--write", args.write, "a").close()  # told now, and not after an hour
-        found = surveying.survey(
-            args.targets or tuple(catalogue()),
-            level=args.level,
-            budget_s=args.budget,
-            select=tuple(args.select),
-            jobs=args.jobs,
-            held=held,
-            on_surveyed=tell,
-        )
+        with ticking(sys.stderr, f"0 of {len(targets)} stores", quiet=args.quiet) as ticker:
+            found = surveying.survey(
+                targets,
+                level=args.level,
+                budget_s=args.budget,
+                select=tuple(args.select),
+                jobs=args.jobs,
+                held=held,
+                on_surveyed=tell,
+            )
     except (TargetError, UsageError) as error:
         raise request.Unusable(str(error)) from error
     keep(found)

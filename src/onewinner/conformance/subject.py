@@ -7,30 +7,33 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from onewinner import artefacts
 from onewinner.adapters.targets import TargetError
+from onewinner.clock import monotonic_ns
 from onewinner.contract.clauses import CLAUSES, LEVELS
 from onewinner.report import failure, verdict
 from onewinner.report.text import printable
 from onewinner.runner import ChildError
-from onewinner.suite import engine, registry
+from onewinner.suite import engine, host, registry
 from onewinner.suite.servers import served
 from onewinner.suite.tree import Status, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from onewinner.adapters.targets import Target
+    from onewinner.conformance.gathering import Judged
     from onewinner.contract import Capabilities
     from onewinner.contract.clauses import Level
     from onewinner.suite.registry import Check
-    from onewinner.suite.tree import CheckResult
+    from onewinner.suite.tree import CheckResult, Known
 
 GROUP: Final = "onewinner-stress"
 
@@ -43,6 +46,13 @@ def checks(level: Level | None) -> Sequence[Check]:
     """Answer the checks up to `level`; None stands for the default of a run."""
     reach = LEVELS[: LEVELS.index(level or engine.DEFAULT) + 1]
     return [check for check in registry.all_checks() if check.level in reach]
+
+
+def identity(check: Check) -> str:
+    """Answer the id of a check's test: its clauses and its name."""
+    # The random programs exercise so many clauses that naming them would hide the name.
+    clauses = "ALL" if check.kind == "program" else "+".join(check.clauses)
+    return f"{clauses}-{check.name}"
 
 
 def probe(target: Target, level: Level | None) -> Capabilities:
@@ -76,7 +86,8 @@ def located(target: Target) -> Iterator[Target]:
 class Subject:
     """What is judged, and how: `budget_s` is for all programs and races of the class together.
 
-    `shared` says whether other workers judge the same store at the same time.
+    `shared` says whether other workers judge the same store at the same time. `known` are the
+    failures that a baseline expects, by clause, and `judged` takes what is found.
     """
 
     target: Target
@@ -85,13 +96,22 @@ class Subject:
     level: Level | None
     seed: int
     shared: bool
+    judged: Judged
+    known: Mapping[str, Known] = field(default_factory=dict)
 
     def judge(self, check: Check, nodeid: str) -> Iterator[tuple[str, str]]:
         """Run the check, yield the properties to record, and then end the test as it came out."""
         missing = check.missing(self.capabilities)
         if missing is not None:
+            self.judged.add(check.name, (), 0.0)
             pytest.skip(f"n/a: {missing}")
-        results = self._run(check)
+        began = monotonic_ns()
+        found, refusal = self._run(check)
+        results = [self._kept(result) for result in found]
+        told = [self._with_command(result, nodeid) for result in results]
+        self.judged.add(check.name, told, (monotonic_ns() - began) / 1e9)
+        if refusal:
+            pytest.fail(refusal, pytrace=False)
         yield "check", check.name
         yield "clause", " ".join(check.clauses)
         yield "seed", verdict.seed_text(self.seed)
@@ -100,10 +120,11 @@ class Subject:
                 yield f"evidence.{result.clause}.{name}", str(value)
         self._end(check, results, nodeid)
 
-    def _run(self, check: Check) -> list[CheckResult]:
+    def _run(self, check: Check) -> tuple[list[CheckResult], str]:
+        """Answer what a check found, and why its target could not be had, if so."""
         with _run_directory() as directory, _turn(check, self.shared):
             try:
-                return engine.run_check(
+                results = engine.run_check(
                     check,
                     self.target,
                     self.capabilities,
@@ -112,7 +133,22 @@ class Subject:
                     run_dir=directory,
                 )
             except (TargetError, ChildError) as error:
-                pytest.fail(str(error), pytrace=False)
+                return [host.hung_result(check, check.clauses[0], str(error))], str(error)
+            return results, ""
+
+    def _kept(self, result: CheckResult) -> CheckResult:
+        """Keep a failure; where nothing can be written the test fails all the same."""
+        with suppress(OSError):
+            location = self.target.address
+            return artefacts.kept_result(result, self.judged.frame(), location=location)
+        return result
+
+    def _with_command(self, result: CheckResult, nodeid: str) -> CheckResult:
+        """Answer a result whose violation is reproduced by the command that its test shows."""
+        if result.violation is None:
+            return result
+        again = replace(result.violation, reproduce=self._command(result, nodeid))
+        return replace(result, violation=again)
 
     def _share_s(self, check: Check) -> float:
         """Answer the seconds of the budget that are for this check; a case takes what it takes."""
@@ -131,18 +167,31 @@ class Subject:
     def _end(self, check: Check, results: list[CheckResult], nodeid: str) -> None:
         if not results:
             pytest.fail(f"untested: {check.name} reported nothing", pytrace=False)
-        status = worst(result.status for result in results)
-        telling = [result for result in results if result.status is status]
+        status = worst(map(self._status, results))
+        telling = [result for result in results if self._status(result) is status]
         match status:
             case Status.PASS:
                 return
             case Status.NA:
                 pytest.skip(f"n/a: {telling[0].reason}")
             case Status.XFAIL:
-                pytest.xfail(telling[0].reason)
+                pytest.xfail("; ".join(map(self._expected, telling)))
             case _:
                 lines = ["", *_story(telling), f"Reproduce:  {self._command(telling[0], nodeid)}"]
                 pytest.fail("\n".join(lines), pytrace=False)
+
+    def _status(self, result: CheckResult) -> Status:
+        """Answer the status of a result; a failure that was expected is `xfail`."""
+        entry = self.known.get(result.clause)
+        expected = entry is not None and entry.explains([result])
+        return Status.XFAIL if result.status is Status.FAIL and expected else result.status
+
+    def _expected(self, result: CheckResult) -> str:
+        entry = self.known.get(result.clause)
+        if entry is None:
+            return result.reason
+        issue = f", {entry.issue}" if entry.issue else ""
+        return f"{entry.clause} is known to fail ({entry.kind}{issue}): {entry.reason}"
 
     def _command(self, result: CheckResult, nodeid: str) -> str:
         seed = verdict.seed_text(self.seed)

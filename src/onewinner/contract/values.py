@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+import re
+from typing import Any, Final
+
+_UNKEEPABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def canonical(value: Any) -> str:
@@ -81,7 +84,7 @@ def levels_deep(value: Any) -> int:
 
 def has_unkeepable_text(text: str) -> bool:
     """Tell whether a store may refuse this text: it holds a NUL or a lone surrogate (INPUT-10)."""
-    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+    return _UNKEEPABLE.search(text) is not None
 
 
 def utf16(text: str) -> bytes:

@@ -39,12 +39,13 @@ class Recording:
     """A history with what was remarked when it was read (a torn last line).
 
     `eps_ms` is how far the store's clock may be off the history's, None where the file says
-    nothing of it.
+    nothing of it. `remarks` are what somebody did who is no client.
     """
 
     operations: list[Operation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     eps_ms: int | None = None
+    remarks: list[Remark] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations)
@@ -145,7 +146,7 @@ def read(path: str | Path) -> Recording:
     """Read a whole history. Raises HistoryError, and OSError where the file cannot be read."""
     reader = Reader(path)
     operations = sorted(reader, key=lambda operation: operation.invoked_ns)
-    return Recording(operations, reader.notes, reader.eps_ms)
+    return Recording(operations, reader.notes, reader.eps_ms, reader.remarks)
 
 
 def stream(path: str | Path, *, notes: list[str] | None = None) -> Iterator[Operation]:
@@ -167,6 +168,7 @@ class Reader:
     def __init__(self, path: str | Path) -> None:
         self.notes: list[str] = []
         self.eps_ms: int | None = None
+        self.remarks: list[Remark] = []
         self._path = Path(path)
         self._name = str(path)
         self._open: dict[Any, tuple[int, Mapping[str, Any]]] = {}
@@ -259,6 +261,9 @@ class Reader:
         if event["process"] == CLOCK and isinstance(value, dict):
             eps_ms = value.get("eps_ms")
             self.eps_ms = eps_ms if type(eps_ms) is int else None
+            return
+        process, f = str(event["process"]), str(event.get("f"))
+        self.remarks.append(Remark(process=process, f=f, value=value, time_ns=event["time_ns"]))
 
     def _complete(self, number: int, event: Mapping[str, Any]) -> Operation:
         process = event["process"]

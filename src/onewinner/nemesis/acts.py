@@ -60,6 +60,14 @@ def remark(operation: Operation) -> Remark:
     )
 
 
+def words_of(entry: Operation | Remark) -> str:
+    """Put an entry that is no call, of anybody's history, into words; the unknown is quoted."""
+    try:
+        return _WORDS[entry.f].format(**entry.value).strip()
+    except (KeyError, TypeError):
+        return entry.f if entry.value is None else f"{entry.f}: {entry.value}"
+
+
 def told(operation: Operation) -> str:
     """Put an act into words."""
     return _WORDS[operation.f].format(**operation.value).strip()

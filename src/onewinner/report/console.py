@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onewinner.report import failure, text, verdict
+from onewinner.report.sharing import shared
 from onewinner.report.terminal import Terminal
 from onewinner.suite.tree import ExitCode, Status
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from onewinner.contract.clauses import Clause
     from onewinner.suite.engine import SmokeResult
-    from onewinner.suite.tree import ClauseResult, RunResult
+    from onewinner.suite.tree import ClauseResult, Known, RunResult
 
 _STYLES: Final = {
     Status.NA: "dim",
@@ -36,6 +37,8 @@ _TABLE_NEEDS: Final = 72  # columns; with fewer, each clause gets lines of its o
 def render(result: RunResult, terminal: Terminal | None = None) -> str:
     """Answer the whole report of a run as text that `terminal` can show."""
     page = _Page(terminal or Terminal())
+    if not page.terminal.live:  # a file may be handed on
+        result = shared(result)
     page.line(_heading(result))
     page.line()
     page.clauses([c for c in result.clauses if c.status is not Status.NA])
@@ -43,6 +46,7 @@ def render(result: RunResult, terminal: Terminal | None = None) -> str:
     for clause in result.clauses:
         if clause.status in (Status.FAIL, Status.ERROR, Status.UNTESTED):
             page.failure(clause, result)
+    page.baseline(result)
     page.line()
     for note in result.notes:
         page.line(f"Note: {text.shorten(note, at_most=text.PROSE_BYTES)}", "yellow")
@@ -164,6 +168,14 @@ class _Page:
         for reason, ids in verdict.left_out(result).items():
             self.line(f"n/a  {' '.join(ids)}: {reason}", _STYLES[Status.NA])
 
+    def baseline(self, result: RunResult) -> None:
+        """Tell which failures were expected, and which were in vain."""
+        known = [(c, c.known) for c in result.clauses if c.known is not None]
+        told = [_known(clause, entry) for clause, entry in known if clause.status > Status.PASS]
+        for line in [*told, *(f"Stale: {sentence}" for sentence in result.stale)]:
+            style = "bold red" if line.startswith("Stale") else _STYLES[Status.XFAIL]
+            self.line(text.shorten(line, at_most=text.PROSE_BYTES), style)
+
     def failure(self, clause: ClauseResult, result: RunResult) -> None:
         found = clause.violation
         self.line()
@@ -190,6 +202,16 @@ class _Page:
                 self.hanging(text.printable(f"{check.check}: {text.shorten(other.summary)}"))
         command = verdict.reproduce(result, clause.clause.id, found)
         self.line(f"Reproduce:  {command}", "bold", whole=True)
+
+
+def _known(clause: ClauseResult, entry: Known) -> str:
+    kept = f"{entry.kind}: {entry.reason}" + (f", see {entry.issue}" if entry.issue else "")
+    if clause.status is Status.XFAIL:
+        return f"Known: {clause.clause.id} ({kept})"
+    return (
+        f"Known otherwise: {clause.clause.id} is {clause.status.label}, and not because of "
+        f"{entry.signature!r} ({kept})"
+    )
 
 
 def _heading(result: RunResult) -> str:

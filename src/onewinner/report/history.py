@@ -24,10 +24,10 @@ def render(judged: Judged, terminal: Terminal | None = None, *, explain: bool = 
     With `explain` an invalid history is shown by the few operations that make it so.
     """
     shown = terminal or Terminal()
-    lines = [*_about(judged), *(_explained(judged) if explain else ())]
+    lines = [*about(judged), *(_explained(judged) if explain else ())]
     wrapped = [each for line in lines for each in _wrapped(text.printable(line), shown.width)]
     name = judged.verdict.name
-    last = text.printable(f"onewinner: {judged.path} is {name}{_why(judged)}")
+    last = text.printable(f"onewinner: {judged.path} is {name}{why(judged)}")
     if shown.colour:
         last = f"{_STYLES[name]}{last}{_PLAIN}"
     return shown.encodable("\n".join([*wrapped, last]) + "\n")
@@ -49,7 +49,8 @@ def _wrapped(line: str, width: int) -> list[str]:
     ]
 
 
-def _about(judged: Judged) -> Iterator[str]:
+def about(judged: Judged) -> Iterator[str]:
+    """Yield what was judged and what of it was not decided, a sentence each."""
     verdict = judged.verdict
     parts = len(verdict.partitions)
     over = f" in {text.count(parts, 'part')}" if parts else ""
@@ -70,7 +71,8 @@ def _about(judged: Judged) -> Iterator[str]:
         )
 
 
-def _why(judged: Judged) -> str:
+def why(judged: Judged) -> str:
+    """Answer the reason of the verdict after a colon; nothing where there is none."""
     if judged.example is not None:
         return f": {sentence(judged.example)}"
     return f": {judged.verdict.reason}" if judged.verdict.reason else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 from onewinner.report import failure, text, verdict
+from onewinner.report.sharing import shared
 from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _ELEMENTS: Final = {
 
 def dumps(result: RunResult) -> str:
     """Answer the run as one JUnit XML document, safe for XML 1.0 whatever the target said."""
+    result = shared(result)
     suite = ElementTree.Element("testsuite")
     _properties(
         suite,
@@ -46,6 +48,8 @@ def dumps(result: RunResult) -> str:
     )
     for clause, check in _cases(result):
         suite.append(_case(result, clause, check))
+    for told in result.stale:
+        suite.append(_stale(told))
     totals = {
         "tests": str(len(suite.findall("testcase"))),
         "failures": str(len(suite.findall("testcase/failure"))),
@@ -93,12 +97,27 @@ def _case(result: RunResult, clause: ClauseResult, check: CheckResult) -> Elemen
             **{f"evidence.{key}": str(value) for key, value in check.evidence.items()},
         },
     )
-    if check.status in _ELEMENTS:
-        tag, kind = _ELEMENTS[check.status]
+    status = verdict.status_of(check, clause)
+    if status in _ELEMENTS:
+        tag, kind = _ELEMENTS[status]
         message = check.violation.summary if check.violation else check.reason
+        if status is Status.XFAIL and clause.known is not None:
+            message = f"{clause.known.reason} ({clause.known.kind}): {message}"
         short = _xml(text.shorten(message, at_most=text.PROSE_BYTES))
         outcome = ElementTree.SubElement(case, tag, {"message": short, "type": kind})
         outcome.text = _xml(_body(result, clause, check)) if tag != "skipped" else None
+    return case
+
+
+def _stale(told: str) -> ElementTree.Element:
+    """Answer the case of an entry of a baseline that expects what does not happen any more."""
+    clause = told.partition(" ")[0]
+    case = ElementTree.Element(
+        "testcase",
+        {"classname": "onewinner.baseline", "name": _xml(f"known {clause}"), "time": "0.000"},
+    )
+    short = _xml(text.shorten(told, at_most=text.PROSE_BYTES))
+    ElementTree.SubElement(case, "failure", {"message": short, "type": "stale"}).text = short
     return case
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PLAIN_EVERY_NS: Final = 10_000_000_000
 _DRAW_EVERY_NS: Final = 100_000_000
 _BAR_NEEDS: Final = 70  # columns
+_CLAUSES_MOST: Final = 3
 
 
 @contextmanager
@@ -79,27 +80,8 @@ def plain_lines(
         nonlocal written_ns
         if now_ns() - written_ns >= every_ns:
             written_ns = now_ns()
-            words = ["onewinner:", *_words(progress), _counters(progress)]
+            words = ["onewinner:", *_words(progress), _name(progress), _counters(progress)]
             stream.write("  ".join(word for word in words if word) + "\n")
-            stream.flush()
-
-    return write
-
-
-def counted(
-    stream: TextIO, *, now_ns: Callable[[], int] = monotonic_ns, every_ns: int = _PLAIN_EVERY_NS
-) -> Callable[[int, int], None]:
-    """Answer a listener that tells how often something was done and how often it went wrong.
-
-    It writes a line at most every `every_ns`, the first after as long.
-    """
-    written_ns = now_ns()
-
-    def write(made: int, wrong: int) -> None:
-        nonlocal written_ns
-        if now_ns() - written_ns >= every_ns:
-            written_ns = now_ns()
-            stream.write(f"onewinner: driven {made:,} times, {wrong:,} went wrong\n")
             stream.flush()
 
     return write
@@ -111,13 +93,24 @@ def share(progress: Progress) -> float:
 
 
 def _words(progress: Progress) -> list[str]:
-    # Numbers first: where the line is cut, only the end of a name is lost.
-    return [
-        f"{progress.done}/{progress.total} checks",
-        f"{progress.elapsed_s:.0f} s",
-        f"{share(progress):.0%} of budget",
-        text.printable(progress.check, keep=""),
-    ]
+    """Answer what is told, the shortest first: where a line is cut, the end of a name is lost."""
+    words = []
+    if progress.total:
+        words.append(f"{progress.done}/{progress.total} {progress.unit}")
+    words.append(f"{progress.elapsed_s:.0f} s")
+    if progress.budget_s > 0:
+        left_s = progress.budget_s - progress.elapsed_s
+        left = f"{left_s:.0f} s left" if left_s > 0 else "beyond its budget"
+        words += [f"{share(progress):.0%} of budget", left]
+    return words
+
+
+def _name(progress: Progress) -> str:
+    """Answer what is under way: the clauses that it is about, and its name."""
+    clauses = list(progress.clauses[:_CLAUSES_MOST])
+    more = len(progress.clauses) - len(clauses)
+    words = [*clauses, *([f"and {more} more"] if more else []), progress.check]
+    return text.printable(" ".join(words), keep="")
 
 
 def _counters(progress: Progress) -> str:
@@ -130,12 +123,10 @@ def _counters(progress: Progress) -> str:
 def _picture(progress: Progress, width: int, encoding: str) -> RenderableType:
     from rich.text import Text
 
-    done, elapsed, used, name = _words(progress)
-    if width >= _BAR_NEEDS:
-        lines = ["  ".join((_bar(progress), done, elapsed, used, name))]
-    else:
-        lines = ["  ".join((done, elapsed, used)), f"  {name}"]
-    lines.append(f"  {_counters(progress)}")
+    words = _words(progress)
+    if progress.budget_s > 0 and width >= _BAR_NEEDS:
+        words.insert(0, _bar(progress))
+    lines = ["  ".join(words), f"  {_name(progress)}", f"  {_counters(progress)}"]
     # A line that the terminal would wrap could not be redrawn in place.
     picture = Text(no_wrap=True, overflow="crop")
     for line in lines:

@@ -6,6 +6,7 @@ a terminal's cursor, break an XML file or fill a log.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ _MEETINGS: Final = ("contested", "overlap")
 _STRESS: Final = "stress"
 _SENTENCE: Final = "swept"
 _SAID_BY_IT: Final = ("schedules", "points")
+_LONG: Final = re.compile(
+    r"""(?<!\w)'(?:[^'\\]|\\.){49,}'|(?<!\w)"(?:[^"\\]|\\.){49,}"|\S{50,}""", re.DOTALL
+)
+"""What may take more than `VALUE_BYTES`: it has at least a quarter as many characters."""
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
@@ -98,3 +103,13 @@ def _importance(fact: tuple[str, int | float | str]) -> int:
 
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def shorten_values(said: str) -> str:
+    """Answer a text in which what a store was given takes at most 200 bytes a piece.
+
+    A piece is what stands between quotes, or has no space in it.
+    """
+    if len(said) <= VALUE_BYTES // 4:  # a character takes four bytes at most
+        return said
+    return _LONG.sub(lambda found: shorten(found[0]), said)

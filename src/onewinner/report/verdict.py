@@ -12,7 +12,7 @@ from onewinner.report import text
 from onewinner.suite.tree import ExitCode, Status, rule_of_three
 
 if TYPE_CHECKING:
-    from onewinner.suite.tree import ClauseResult, RunResult, Violation
+    from onewinner.suite.tree import CheckResult, ClauseResult, RunResult, Violation
 
 _NAMED: Final = 8
 
@@ -42,6 +42,12 @@ def is_complete(result: RunResult) -> bool:
     whole = {c.id for c in by_level(result.level) if not _OVERFLOW & set(c.needs)}
     ended = not result.stopped_early and not result.interrupted
     return result.whole and whole <= judged and ended
+
+
+def status_of(check: CheckResult, clause: ClauseResult) -> Status:
+    """Answer the status of a check as its clause has it: a failure that was expected is `xfail`."""
+    expected = clause.status is Status.XFAIL and check.status is Status.FAIL
+    return Status.XFAIL if expected else check.status
 
 
 def undeclared(result: RunResult) -> dict[str, list[str]]:
@@ -114,6 +120,8 @@ def _judgement(result: RunResult) -> str:
             return f"interrupted, so there is no verdict on {target}{_broken_so_far(result)}"
         case ExitCode.NOTHING_RAN:
             return f"nothing ran: no clause that was asked for applies to {target}"
+        case ExitCode.VIOLATION if result.status < Status.FAIL:
+            return f"the baseline of {target} is stale: {_stale(result)}"
         case ExitCode.VIOLATION if result.count(Status.FAIL) == 0:
             return f"{target} could not be judged at level {level}: {_broken(result)}"
         case ExitCode.VIOLATION:
@@ -124,8 +132,13 @@ def _judgement(result: RunResult) -> str:
         case _ if not is_complete(result):
             whole = len(by_level(level))
             return (
-                f"{target} passes what was selected, {len(result.clauses)} of the {whole} clauses "
-                f"of level {level}; that is no verdict on the level"
+                f"{target} passes what was selected{_with_known(result)}, {len(result.clauses)} of "
+                f"the {whole} clauses of level {level}; that is no verdict on the level"
+            )
+        case _ if result.count(Status.XFAIL):
+            reached = result.reached or "none"
+            return (
+                f"{target} passes{_with_known(result)} at level {level}; level reached: {reached}"
             )
         case _ if result.reached != level:
             return f"{target} conforms at level {result.reached or 'none'} only, not at {level}"
@@ -143,6 +156,16 @@ def _broken(result: RunResult) -> str:
     if result.stopped_early:
         said.append("stopped there")
     return ", ".join(said)
+
+
+def _stale(result: RunResult) -> str:
+    more = len(result.stale) - 1
+    return text.shorten(result.stale[0]) + (f" (and {more} more)" if more else "")
+
+
+def _with_known(result: RunResult) -> str:
+    ids = _ids(result, Status.XFAIL)
+    return f" with {text.count(len(ids), 'known failure')} ({_named(ids)})" if ids else ""
 
 
 def _broken_so_far(result: RunResult) -> str:

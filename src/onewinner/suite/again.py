@@ -21,7 +21,7 @@ from onewinner.suite.servers import served
 from onewinner.suite.tree import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
@@ -64,10 +64,12 @@ class Replayed:
         )
 
 
-def replayed(target: Target, token: Token, times: int) -> Replayed:
+def replayed(
+    target: Target, token: Token, times: int, *, on_run: Callable[[int], None] = lambda _: None
+) -> Replayed:
     """Run a schedule again on a fresh store with a fresh crew, both replaced after each ten runs.
 
-    Each run has a plugin of its own, which nobody used before.
+    Each run has a plugin of its own, which nobody used before. `on_run` is told how many were made.
 
     Raises TokenError where the target has no such scenario or nothing can be held here, TargetError
     where it cannot be had.
@@ -88,6 +90,7 @@ def replayed(target: Target, token: Token, times: int) -> Replayed:
             home, runs = Path(run_dir) / f"{made}", min(_RUNS_OF_A_CREW, times - made)
             for ran in _again(located, capabilities, home, token, by_name, runs):
                 made += 1
+                on_run(made)
                 bad = bad_of(ran, judge)
                 wrong += bad is not None
                 unreached += bad is None and not ran.reached

@@ -6,6 +6,7 @@ explains. From that one place come status, evidence and violation.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -16,9 +17,12 @@ from onewinner.schedule.asleep import cannot_tell_who_sleeps
 from onewinner.suite.heat import reproduce
 from onewinner.suite.kept import Kept
 from onewinner.suite.linearity import model_for
+from onewinner.suite.options import Progress
 from onewinner.suite.rulings import DRIFT_MAX_MS
 from onewinner.suite.traffic import Traffic
 from onewinner.suite.tree import CheckResult, Status, Violation
+from onewinner.suite.underway import CLAIMS
+from onewinner.suite.underway import FAULTS as FAULTS_SURVIVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +32,14 @@ if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
     from onewinner.contract import Capabilities
     from onewinner.suite.ground import Story
+    from onewinner.suite.options import Listener
+
+
+_FAULT: Final = re.compile(
+    r"^(killed |storms$|restarts$|forks$|clock steps$|stopped inside|errors of storage$)"
+    r"|with a failed call$|the disk was full$"
+)
+"""The counts that are of faults, not of what came of them."""
 
 
 @dataclass(slots=True)
@@ -48,7 +60,8 @@ class Tally:
     """What one check did: `counts` by name, what it found by clause, and what it could not do.
 
     `lacking` says by clause why nothing can be said about it; `left_out` why it does not apply.
-    `notes` tell whoever reads the run what this machine did not allow.
+    `notes` tell whoever reads the run what this machine did not allow. `heard` is called whenever
+    something was counted.
     """
 
     counts: dict[str, int | str] = field(default_factory=dict)
@@ -56,10 +69,17 @@ class Tally:
     lacking: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    heard: Callable[[], None] = field(default=lambda: None)
 
     def count(self, name: str, by: int = 1) -> None:
         """Count what was done."""
         self.counts[name] = self.number(name) + by
+        self.heard()
+
+    @property
+    def faults(self) -> int:
+        """How often something was done to the store or to its clients."""
+        return sum(self.number(name) for name in self.counts if _FAULT.search(name))
 
     def number(self, name: str) -> int:
         """Answer how often something was done."""
@@ -214,6 +234,7 @@ def run_fault(
     histories: Path | None = None,
     stop_at_first: bool = False,
     brief: bool = False,
+    on_progress: Listener | None = None,
 ) -> list[CheckResult]:
     """Run one check with faults, and answer a result for each of its clauses that applies.
 
@@ -235,6 +256,8 @@ def run_fault(
         brief=brief,
     )
     tally = Tally()
+    if on_progress is not None:
+        tally.heard = lambda: on_progress(_progress(name, ask, tally, started))
     failure = ""
     refusal = cannot_tell_who_sleeps() if fault.holds else None
     try:
@@ -248,6 +271,19 @@ def run_fault(
     results = _results(name, ask, tally, failure, seconds)
     cut_off = brief or (stop_at_first and tally.broken)
     return [each for each in results if not cut_off or each.status is Status.FAIL]
+
+
+def _progress(name: str, ask: Ask, tally: Tally, started_ns: int) -> Progress:
+    made = ask.traffic.calls.items()
+    claims = sum(classes.total() for (_, f), classes in made if f == "register_if_absent")
+    return Progress(
+        check=name,
+        done=0,
+        total=0,
+        elapsed_s=(monotonic_ns() - started_ns) / 1e9,
+        budget_s=ask.budget_s,
+        counters={CLAIMS: claims, FAULTS_SURVIVED: tally.faults},
+    )
 
 
 def _eps_ms(capabilities: Capabilities) -> int:

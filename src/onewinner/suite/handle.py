@@ -115,7 +115,7 @@ class Handle:
             Call(f=f, key=key, value=value, ttl_ms=ttl_ms), lambda: method(key, given, **timed)
         )
         if spoil:
-            _spoil(given)
+            ruin(given)
             self.session.note("# the caller then changed the object it had passed in")
         return seen
 
@@ -131,20 +131,20 @@ class Handle:
         full = dataclasses.replace(call, plugin=self.plugin, namespace=self.namespace)
         seen, raw = self.session.step(full, make, on=self.name)
         if spoil:
-            _spoil(raw)
+            ruin(raw)
             self.session.note("# the caller then changed the object it had got")
         return seen
 
 
-def _spoil(value: Any) -> None:
+def ruin(value: Any) -> None:
     """Change an object and all that is in it: what is shared may lie deeper."""
     if isinstance(value, list):
         for item in value:
-            _spoil(item)
+            ruin(item)
         value.append("spoilt")
     elif isinstance(value, dict):
         for item in value.values():
-            _spoil(item)
+            ruin(item)
         value["spoilt"] = True
     elif isinstance(value, Entry):
-        _spoil(value.value)
+        ruin(value.value)

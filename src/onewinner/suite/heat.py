@@ -28,6 +28,7 @@ from onewinner.suite.rulings import (
 )
 from onewinner.suite.traffic import Traffic
 from onewinner.suite.tree import CheckResult, Recorded, Status, Violation, rule_of_three
+from onewinner.suite.underway import CLAIMS, OVERLAPS, claims_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,7 @@ class Heat:
         self._modes = race.modes_for(capabilities)
         self._created = self._started = monotonic_ns()
         self._met = Contention()
-        self._handles = self._processes = self._unsound = 0
+        self._handles = self._processes = self._unsound = self._claims = 0
         self._undecided: set[int] = set()
         self._keys = self._keys_undecided = 0
         self._broken: dict[str, Broken] = {}
@@ -196,6 +197,7 @@ class Heat:
             ]
         )
         self._judge_histories(block)
+        self._claims += claims_in(block.operations)
         self._traffic.note(each for each in block.operations if each.extra["phase"] == "volley")
         self._handles = max(self._handles, block.handles)
         self._processes = max(self._processes, block.processes)
@@ -303,7 +305,7 @@ class Heat:
                 total=self._floor,
                 elapsed_s=self._elapsed_s(),
                 budget_s=self._budget_s,
-                counters={"rounds": self._met.rounds, "calls": self._met.calls},
+                counters={CLAIMS: self._claims, OVERLAPS: self._met.contested},
             )
         )
 

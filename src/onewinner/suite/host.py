@@ -18,6 +18,7 @@ from onewinner.contract import StoreError
 from onewinner.contract.newer import arguments
 from onewinner.suite.options import CALL_MAX_S
 from onewinner.suite.tree import CheckResult, Status
+from onewinner.suite.underway import CLAIMS
 
 if TYPE_CHECKING:
     from onewinner.adapters.targets import Target
@@ -132,7 +133,8 @@ class _Watch:
         self._session = session
 
     def count(self, campaign: Any) -> None:
-        self._counters = {"programs": campaign.programs, "calls": campaign.calls}
+        claims = campaign.marks["claim won"] + campaign.marks["claim refused"]
+        self._counters = {CLAIMS: claims, "programs": campaign.programs}
 
     def rest(self) -> None:
         self._session = None

@@ -68,7 +68,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a run is: told often, shown by whoever wants to."""
+    """Where something is that takes long: told often, shown by whoever wants to.
+
+    `check` is what is under way, with the `clauses` that it judges; `done` of `total` are `unit`,
+    where it is known how many there will be (else `total` is 0). `budget_s` 0: there is none.
+    """
 
     check: str
     done: int
@@ -76,6 +80,8 @@ class Progress:
     elapsed_s: float
     budget_s: float
     counters: Mapping[str, int] = field(default_factory=dict)
+    clauses: tuple[str, ...] = ()
+    unit: str = "checks"
 
 
 Listener: TypeAlias = Callable[[Progress], None]

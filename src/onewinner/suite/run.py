@@ -21,17 +21,15 @@ from onewinner.suite.options import (
     SWEEP_SHARE,
     Listener,
     Options,
-    Progress,
 )
 from onewinner.suite.processors import processors
 from onewinner.suite.provenance import as_plain, notes, versions
 from onewinner.suite.registry import Check, checks_for, race_called, stresses, under_control
 from onewinner.suite.traffic import merged
 from onewinner.suite.tree import REPLAY, CheckResult, ClauseResult, RunResult, Status
+from onewinner.suite.underway import Underway
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from onewinner.adapters.targets import Target
     from onewinner.runner import Ended
     from onewinner.suite.races import Course, Race
@@ -63,15 +61,15 @@ class Run:
         self.options = options
         self.chosen = chosen
         self.run_dir = run_dir
-        self.on_progress = on_progress
         self.budget_s = BUDGET_S[level] if options.budget_s is None else options.budget_s
         self.seed = options.seed if options.seed is not None else wall_ns() & 0xFFFFFFFF
         self.started = monotonic_ns()
         self.results: list[CheckResult] = []
-        self.done = 0
         self._deaths = 0
         self._failed: tuple[Check, int] | None = None
         self.checks = [c for c in checks_for(level, self.capabilities) if chosen & set(c.clauses)]
+        self.underway = Underway(on_progress, self.checks, self.budget_s, self.started)
+        self._tell = self.underway.tell
         self.stopped = False
         self.canaries: tuple[Canary, ...] = ()
 
@@ -201,7 +199,7 @@ class Run:
                 check = by_name[message.check]
                 failed = any(each.status >= Status.FAIL for each in message.results)
                 if late or failed or check.kind == "case":  # else more of it is to come
-                    self.done += 1
+                    self.underway.done += 1
                     self._add(check, message.results)
             elif isinstance(message, host.Alive) and reached is not None:
                 self._tell(reached.name, message.counters)
@@ -243,7 +241,7 @@ class Run:
         self._error(check, why)
 
     def _error(self, check: Check, why: str) -> None:
-        self.done += 1
+        self.underway.done += 1
         asked = [clause for clause in check.clauses if clause in self.chosen]
         clauses = check.clauses if check.kind == "case" else asked[:1]
         self._add(check, tuple(host.hung_result(check, clause, why) for clause in clauses))
@@ -264,7 +262,7 @@ class Run:
             stop_at_first=self.options.stop_at_first,
             on_progress=lambda progress: self._tell(check.name, progress.counters),
         )
-        self.done += 1
+        self.underway.done += 1
         self._add(check, tuple(results))
 
     def _fault(self, check: Check, *, brief: bool = False) -> None:
@@ -282,8 +280,9 @@ class Run:
             histories=None if brief else self.options.histories,
             stop_at_first=self.options.stop_at_first,
             brief=brief,
+            on_progress=lambda progress: self._tell(check.name, progress.counters),
         )
-        self.done += not brief
+        self.underway.done += not brief
         self._add(check, tuple(results))
 
     def _calibrate(self, races: list[Check]) -> None:
@@ -332,7 +331,7 @@ class Run:
             seed=self.seed,
             on_progress=lambda progress: self._tell(check.name, progress.counters),
         )
-        self.done += 1
+        self.underway.done += 1
         self._add(check, tuple(self._weighed(race, result) for result in results))
 
     def _weighed(self, race: Race, result: CheckResult) -> CheckResult:
@@ -384,16 +383,3 @@ class Run:
 
     def _elapsed_s(self) -> float:
         return (monotonic_ns() - self.started) / 1e9
-
-    def _tell(self, check: str, counters: Mapping[str, int]) -> None:
-        if self.on_progress is not None:
-            self.on_progress(
-                Progress(
-                    check=check,
-                    done=self.done,
-                    total=len(self.checks),
-                    elapsed_s=self._elapsed_s(),
-                    budget_s=self.budget_s,
-                    counters=dict(counters),
-                )
-            )

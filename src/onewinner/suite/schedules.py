@@ -26,6 +26,7 @@ from onewinner.suite.held import bad_of, violation
 from onewinner.suite.options import Progress
 from onewinner.suite.orders import Judge
 from onewinner.suite.tree import CheckResult, Status
+from onewinner.suite.underway import CLAIMS, claims_in, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -48,10 +49,6 @@ _CREW: Final = 3
 _MAPPED_MOST: Final = 200
 _LEAST_S: Final = 2.0
 _FIRST_FACTOR: Final = 3
-
-
-def silent(_: object) -> None:
-    """Listen to no progress."""
 
 
 def clauses(*, processes: bool) -> tuple[str, ...]:
@@ -79,6 +76,7 @@ class Sweeps:
     boundary: Boundary = "sql"
     deeper: Boundary | None = None
     passed: int = 0
+    claims: int = 0
     _stages: int = 0
 
     @property
@@ -199,6 +197,7 @@ class Sweeps:
         about.three[this.grain] += len(found.rans) if len(scenario.calls) > 2 else 0
         about.points = max(about.points, found.points)
         self.passed += len(found.rans)
+        self.claims += sum(claims_in(ran.operations) for ran in found.rans)
         if found.bad is not None:
             clause = found.bad.error_clause(processes=self.processes)
             about.wrong[this.grain] += len(found.bad.vulnerable)
@@ -308,7 +307,7 @@ def run_schedules(
                         total=schedules,
                         elapsed_s=(monotonic_ns() - started) / 1e9,
                         budget_s=budget_s,
-                        counters={"schedules": schedules},
+                        counters={CLAIMS: sweeps.claims, "schedules": schedules},
                     )
                 )
                 if stop_at_first and sweeps.bad:

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from documents import AWAITED, DROPPED, ROOT, programs, shell
+from documents import ROOT, programs, shell
 from onewinner.starter.files import start
 from onewinner.suite.tree import ExitCode
 
@@ -202,8 +202,7 @@ class TestAction:
         assert (done.failed, done.uploaded) == (False, []), done.said
         assert (done.output("exit-code"), done.output("verdict")) == ("0", "conforms")
         reports = {path.name for path in (done.directory / "onewinner-report").iterdir()}
-        assert {"onewinner.json", "onewinner.xml"} <= reports
-        assert ("onewinner.html" in reports) is ("verify --html" not in DROPPED)
+        assert {"onewinner.json", "onewinner.xml", "onewinner.html"} <= reports
 
     def test_a_violation_is_red_and_kept(self, tmp_path: Path) -> None:
         """What was seen is uploaded, hidden directory included, and then the job fails."""
@@ -214,12 +213,7 @@ class TestAction:
         assert upload["path"].split() == ["./.onewinner", "./onewinner-report"]
         assert (upload["name"], upload["include-hidden-files"]) == ("onewinner", "True")
 
-    @pytest.mark.skipif(
-        "verify --no-github" in AWAITED, reason="n/a: the command line has none yet"
-    )
-    def test_a_violation_is_told_where_the_service_shows_it(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_violation_is_told_where_the_service_shows_it(self, tmp_path: Path) -> None:
         """In a workflow a violation is an annotation, and the clauses stand in the summary."""
         summary = tmp_path / "summary.md"
         service = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
