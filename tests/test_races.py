@@ -162,7 +162,7 @@ class TestHonesty:
         """Below its floor a race does not pass: it goes on to its bound, and says its numbers."""
         monkeypatch.setattr("onewinner.suite.heat._HARD_LEAST_S", 0.4)
         race = dataclasses.replace(BY_NAME["claims-on-threads"], floor=NEVER)
-        for each in run(race, "RacyDictBackend", tmp_path, budget_s=0.05).values():
+        for each in run(race, "DictBackend", tmp_path, budget_s=0.05).values():
             assert each.status == Status.UNTESTED
             assert f"{NEVER} are needed" in each.reason
 
