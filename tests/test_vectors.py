@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -13,11 +16,13 @@ import pytest
 from onewinner import cli
 from onewinner.adapters.targets import Target
 from onewinner.clock import ManualClock
-from onewinner.contract import Capabilities
+from onewinner.contract import ABSENT, Capabilities, StoreError
 from onewinner.contract.clauses import CLAUSES
+from onewinner.contract.newer import arguments
 from onewinner.contract.values import canonical
 from onewinner.mutants import MUTANTS
 from onewinner.report.vectors import render
+from onewinner.stores import newer_memory
 from onewinner.suite.cases import CASES
 from onewinner.suite.tree import ExitCode, Status
 from onewinner.suite.vectors import format as files
@@ -353,6 +358,147 @@ class TestPlay:
 
 
 REFUSED = {"error": "INVALID_INPUT"}
+
+
+class Moved:
+    """A clock that is set, as the guide's code sets it."""
+
+    def __init__(self) -> None:
+        self.set(0)
+
+    def set(self, now_ms: int) -> None:
+        """Set the time."""
+        self.now = now_ms
+
+    def now_ms(self) -> int:
+        """Answer the time."""
+        return self.now
+
+
+class Caller:
+    """The one line for each operation that the guide leaves to the reader, for the memory store."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self.seen: dict[str, Any] = {}
+
+    def connect(self, clock: Any) -> Any:
+        """Connect to the one store of a vector."""
+        self.clock = clock
+        return newer_memory.connect(self.location, clock=clock)
+
+    def __call__(self, handles: dict[str, Any], step: dict[str, Any]) -> Any:
+        """Make a step, and answer as the guide's table has it."""
+        try:
+            return self._called(handles, files.snake(step["op"]), step)
+        except StoreError as error:
+            return {"error": error.code}
+
+    def _called(self, handles: dict[str, Any], f: str, step: dict[str, Any]) -> Any:
+        if f in {"connect", "reopen"}:
+            handles[step.get("as", "c1")] = self.connect(self.clock)
+            return None
+        handle = handles[step["on"]]
+        if f == "close":
+            return handles.pop(step["on"]).close()
+        if f == "fill":
+            for i in range(step["count"]):
+                handle.register(f"{step['prefix']}{i:06}", i, ttl_ms=step.get("ttlMs"))
+            return None
+        if f == "open":
+            names = {"maxEntries": "max_entries", "defaultTtlMs": "default_ttl_ms"}
+            names["overflowPolicy"] = "overflow_policy"
+            options = {names[name]: step[name] for name in names if name in step}
+            made = handle.open(step["plugin"], step["namespace"], **options)
+            if "as" in step:
+                handles[step["as"]] = made
+            return None
+        return self._answered(handle, f, step)
+
+    def _answered(self, handle: Any, f: str, step: dict[str, Any]) -> Any:
+        compared = step.get("comparison")
+        if isinstance(compared, dict):
+            compared = self.seen[compared["of"]]
+        value = step.get(files.VALUES.get(f, ""))
+        by_place, by_name = arguments(f, step.get("key"), value, step.get("ttlMs"), compared)
+        found = getattr(handle, f)(*by_place, **by_name)
+        if f == "observe":
+            self.seen[step["as"]], found = found.comparison, found.value
+        if f == "entries":
+            start = 1_700_000_000_000
+            ends = [None if e.expires_at is None else e.expires_at - start for e in found]
+            return [
+                [e.key, e.value, e.created_at - start, end]
+                for e, end in zip(found, ends, strict=True)
+            ]
+        if f == "lookup_many":
+            return [_sought(each) for each in found]
+        if f == "compare_and_apply":
+            told = {"status": found.status}
+            return (
+                told if found.current is None else told | {"current": _sought(found.current.value)}
+            )
+        return _sought(found) if f in {"lookup", "consume", "observe"} else found
+
+
+def _sought(found: Any) -> dict[str, Any]:
+    return {"absent": True} if found is ABSENT else {"value": found}
+
+
+def blocks(language: str) -> str:
+    """Answer the code of the guide in a language."""
+    guide = (SPECS / "vectors.md").read_text("utf-8")
+    return "".join(re.findall(rf"^```{language}\n(.*?)^```", guide, re.DOTALL | re.MULTILINE))
+
+
+class TestGuide:
+    def test_twenty_lines_of_python_are_enough(self) -> None:
+        """The guide's code plays every vector that is for the memory store, and all pass."""
+        given: dict[str, Any] = {"CAP": 1_000}
+        exec(compile(blocks("python"), "vectors.md", "exec"), given)
+        offered = newer_memory.connect("guide", clock=Moved()).capabilities
+        found = []
+        for each in EVERY:
+            if each.missing(offered) is None and each.file in {
+                "CLAIM",
+                "CAS",
+                "CAP",
+                "TTL",
+                "DUR",
+                "ERR",
+            }:
+                caller, made = Caller(each.name), {"name": each.name, "steps": list(each.steps)}
+                found.append(given["play"](made, each.start_ms, Moved(), caller.connect, caller))
+        assert found == [None] * len(found)
+        assert len(found) > 50
+
+    def test_the_python_sees_a_difference(self) -> None:
+        """Where a step is answered otherwise, the guide's code says which."""
+        given: dict[str, Any] = {"CAP": 1_000}
+        exec(compile(blocks("python"), "vectors.md", "exec"), given)
+        caller, made = Caller("wrong"), vector(step("clear", True))
+        told = {"name": "made", "steps": list(made.steps)}
+        found = given["play"](told, made.start_ms, Moved(), caller.connect, caller)
+        assert found.startswith("made, step 2: ")
+        assert found.endswith("seen None")
+
+    @pytest.mark.skipif(not shutil.which("node"), reason="node is not on PATH; install Node.js")
+    def test_the_javascript_reads_what_the_python_reads(self, tmp_path: Path) -> None:
+        """The guide's other code writes out what is written in short as the kit does."""
+        script = tmp_path / "long.mjs"
+        reads = f"""
+            import {{ readFileSync }} from "node:fs";
+            import {{ isDeepStrictEqual }} from "node:util";
+            {blocks("js")}
+            const given = JSON.parse(readFileSync({str(tmp_path / "given.json")!r}, "utf8"));
+            process.stdout.write(JSON.stringify(given.map((v) => long(v, 1000))));
+        """
+        script.write_text(reads, "utf-8")
+        noted = [m for v in EVERY for s in v.steps for m in s.values() if "$" in json.dumps(m)]
+        (tmp_path / "given.json").write_text(json.dumps(noted))
+        done = subprocess.run(["node", str(script)], capture_output=True, check=True)
+        assert json.loads(done.stdout) == [expand(each, 1_000) for each in noted]
+        assert len(noted) > 30
 
 
 class TestWhoIsGivenWhat:

@@ -166,12 +166,13 @@ class Conditions:
     rules: dict[str, Any]
 
 
-def conditions(steps: Steps, rules: Rules, *, cap: int, needs: Sequence[str]) -> Conditions:
+def conditions(
+    steps: Steps, rules: Rules, usual: Walk, *, cap: int, needs: Sequence[str]
+) -> Conditions:
     """Answer what a store must declare: that without which the model would answer otherwise.
 
-    `needs` are those of the clause, which are asked for in any case.
+    `usual` is what it answers with it; `needs` are those of the clause, asked for in any case.
     """
-    usual = walk(steps, rules, cap=cap)
 
     def matters(*others: Rules) -> bool:
         return any(_otherwise(steps, other, cap, usual) for other in others)

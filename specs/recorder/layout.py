@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from onewinner.contract import Profile
     from onewinner.suite.cases.case import Case
-    from recorder.expected import Steps
+    from recorder.expected import Steps, Walk
 
 CAP: Final = 40
 """The row cap for which vectors about the cap are made; they count from it, so that any will do."""
@@ -98,6 +98,7 @@ def _of_profile(case: Case, profile: Profile, *, by_cap: bool) -> Iterator[Made]
             yield _renamed(made, "with_newer_operations")
 
 
+@functools.cache
 def _program(case: Case, offered: Capabilities) -> Steps:
     strict, cap = offered.strict_ages, offered.limits.plugin_row_cap
     apart = case.time == "any" and not strict and case.name not in TIED
@@ -133,12 +134,11 @@ def _needs(case: Case) -> tuple[str, ...]:
 
 
 def _made(case: Case, file: str, steps: Steps, rules: Rules, cap: int) -> Made:
-    kept = _telling(steps, rules, cap)
-    walked = walk(kept, rules, cap=cap)
+    kept, walked = _telling(steps, rules, cap)
     needs = ["|".join(map(camel, need.split("|"))) for need in _needs(case)]
     if case.time == "virtual":
         needs.append("virtual-clock")
-    found = conditions(kept, rules, cap=cap, needs=needs)
+    found = conditions(kept, rules, walked, cap=cap, needs=needs)
     names = case.clause == "ERR-1"
     written = [
         _step(step, answers, names=names)
@@ -160,7 +160,7 @@ def _made(case: Case, file: str, steps: Steps, rules: Rules, cap: int) -> Made:
     )
 
 
-def _telling(steps: Steps, rules: Rules, cap: int) -> Steps:
+def _telling(steps: Steps, rules: Rules, cap: int) -> tuple[Steps, Walk]:
     """Leave out looks to which so much may be answered that they tell nothing."""
     walked = walk(steps, rules, cap=cap)
     kept = [
@@ -168,9 +168,11 @@ def _telling(steps: Steps, rules: Rules, cap: int) -> Steps:
         for step, answers in zip(steps, walked.answers, strict=True)
         if len(answers) <= ANSWERS_MAX or snake(step["op"]) not in READERS
     ]
-    if any(len(a) > 2 * ANSWERS_MAX for a in walk(kept, rules, cap=cap).answers):
+    if len(kept) < len(steps):
+        walked = walk(kept, rules, cap=cap)
+    if any(len(answers) > 2 * ANSWERS_MAX for answers in walked.answers):
         raise TooOpenError(f"a step has more than {2 * ANSWERS_MAX} answers: {steps}")
-    return kept
+    return kept, walked
 
 
 def _step(step: dict[str, Any], answers: list[Any], *, names: bool) -> dict[str, Any]:
