@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
 
 pytestmark = pytest.mark.xdist_group("onewinner-stress")  # one race at a time
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2] / "tests"
 CONSUMERS = ("verify", "sqlite", "-k", "DEL-4", "--quiet", "--budget", "1s")
 
 
