@@ -68,7 +68,11 @@ class Run:
         self._deaths = 0
         self._failed: tuple[Check, int] | None = None
         self.checks = [c for c in checks_for(level, self.capabilities) if chosen & set(c.clauses)]
-        self.underway = Underway(on_progress, self.checks, self.budget_s, self.started)
+        asked = [
+            dataclasses.replace(c, clauses=tuple(filter(chosen.__contains__, c.clauses)))
+            for c in self.checks
+        ]
+        self.underway = Underway(on_progress, asked, self.budget_s, self.started)
         self._tell = self.underway.tell
         self.stopped = False
         self.canaries: tuple[Canary, ...] = ()
