@@ -201,9 +201,14 @@ class TestCode:
 
     def test_the_standard_library_is_not_the_stores(self) -> None:
         """What the standard library does within a line belongs to that line."""
+        import gc
         import json
 
-        names = {point.name.split()[0] for point in passed(_dumps, opcodes=False).gate.points}
+        gc.disable()  # what it calls is whoever's: hooks of Hypothesis, and what others left behind
+        try:
+            names = {point.name.split()[0] for point in passed(_dumps, opcodes=False).gate.points}
+        finally:
+            gc.enable()
         assert json.dumps.__module__ == "json"
         assert names == {"test_schedule_gate.py"}
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from onewinner.suite.tree import CheckResult, RunResult
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2] / "tests"
 BUDGET_S = 30.0
 CLAIMS = ("CLAIM-1", "CLAIM-2", "CLAIM-6", "TTL-1", "READ-4")
 
