@@ -9,6 +9,7 @@ from onewinner.contract.values import canonical, containers_deep, size_bytes
 from onewinner.model import Call, Row, Rules, Space, State, forgetting, outcomes
 from onewinner.suite.vectors.answers import allowed
 from onewinner.suite.vectors.format import READERS, VALUES, camel, expand, snake
+from recorder.notation import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -229,7 +230,7 @@ def _large(steps: Steps, limits: Profile) -> list[str]:
     """Answer the limits of sizes that half as much would not do for."""
     keys = [expand(k) for s in steps for k in (s.get("key"), *_listed(s.get("keys")))]
     spaces = [expand(s["namespace"]) for s in steps if "namespace" in s]
-    values = [expand(s[name]) for s in steps for name in set(VALUES.values()) & set(s)]
+    values = [kept(expand(s[n])) for s in steps for n in set(VALUES.values()) & set(s)]
     found = {
         "max_key_bytes": max(map(_bytes, keys), default=0),
         "max_namespace_bytes": max(map(_bytes, spaces), default=0),

@@ -24,8 +24,6 @@ INSTEAD: Final[dict[str, str]] = {
     "claim_reclaims_among_many_expired": "each_of_many_expired_keys_is_won_again",
     "huge_ttl_is_refused_or_works": "a_ttl_beyond_all_exact_times",
     "entries_list_every_row": "entries_list_every_row_of_a_large_namespace",
-    "values_must_be_json": "nothing: what is no JSON stands in no vector",
-    "shared_parts_are_no_cycle": "nothing: JSON does not say that two parts are one",
 }
 """Cases of the kit of which no vector is made, and what there is instead."""
 

@@ -15,7 +15,7 @@ from onewinner.suite.script import Step
 from onewinner.suite.session import Session
 from onewinner.suite.vectors.format import VALUES, camel
 from recorder.expected import filled
-from recorder.notation import short
+from recorder.notation import kept, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,10 +153,10 @@ def _step(call: Call, on: str, assign: str) -> dict[str, Any]:
 
 
 def _can_be_written(call: Call) -> bool:
-    """Tell whether JSON can hold a call, in every language and without pages of text."""
+    """Tell whether a vector can hold a call, in every language and without pages of text."""
     options = (call.max_entries, call.default_ttl_ms, call.overflow_policy)
-    given = [call.plugin, call.namespace, call.key, call.value, call.ttl_ms, *options]
     try:
+        given = [call.plugin, call.namespace, call.key, kept(call.value), call.ttl_ms, *options]
         if not is_json(given) or containers_deep(given) > 100:
             return False
         return all(map(_fits, _members(given))) and len(json.dumps(short(given))) < 6_000

@@ -92,6 +92,9 @@ def _ruled_out(name: str, wanted: Any, capabilities: Capabilities) -> str | None
     return None if found == wanted else f"{name} is {found}, and not {wanted}"
 
 
+_FOREIGN: Final = frozenset({"$number", "$bytes", "$same", "$cycle", "$other"})
+
+
 def snake(word: str) -> str:
     """Answer a word of the contract as the Python interface spells it."""
     return re.sub(r"(?<=[a-z])[A-Z]", lambda capital: f"_{capital[0].lower()}", word)
@@ -105,7 +108,7 @@ def camel(word: str) -> str:
 def expand(noted: Any, cap: int | None = None) -> Any:
     """Answer a value with all that is written in short written out; `cap` is the store's row cap.
 
-    No part of the answer is shared with another.
+    No part of the answer is shared with another, but where the vector says so.
     """
     match noted:
         case {"$repeat": str() as text, "times": times}:
@@ -125,9 +128,27 @@ def expand(noted: Any, cap: int | None = None) -> Any:
             return (cap or 0) + more
         case list():
             return [expand(member, cap) for member in noted]
+        case dict() if noted.keys() & _FOREIGN:
+            return _foreign(noted)
         case dict():
             return {name: expand(member, cap) for name, member in noted.items()}
     return noted
+
+
+def _foreign(noted: dict[str, Any]) -> Any:
+    """Answer a value that JSON cannot hold."""
+    match noted:
+        case {"$number": name}:
+            return float(name)
+        case {"$bytes": digits}:
+            return bytes.fromhex(digits)
+        case {"$same": part, "times": times}:
+            return [expand(part)] * times
+        case {"$cycle": _}:
+            cycle: list[Any] = []
+            cycle.append(cycle)
+            return cycle
+    return object()
 
 
 def folder() -> Path:
