@@ -579,7 +579,10 @@ class TestForgeries:
         path = written(tmp_path)
 
         def other(predicate: dict[str, Any]) -> None:
-            for place in (predicate["x"]["kit"]["source"], predicate["configuration"][1]["digest"]):
+            kit = predicate["x"]["kit"]
+            places = [kit["source"], predicate["configuration"][1]["digest"]]
+            places += [kit["mutantScore"]["source"]] if kit["mutantScore"] else []
+            for place in places:
                 place["sha256"] = "0" * 64
 
         edited(path, other)

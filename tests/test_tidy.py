@@ -129,7 +129,7 @@ class TestClauses:
         unknown = {
             f"{path.relative_to(ROOT)}: {name}"
             for path in committed()
-            if path.suffix in {".py", ".md", ".toml"} and path.parent != ROOT / "tests"
+            if path.suffix in {".py", ".md", ".toml"} and path.parent not in {ROOT / "tests", ROOT / "stress" / "walks"}
             for name in cited.findall(path.read_text(encoding="utf-8"))
             if name not in CLAUSES
         }
