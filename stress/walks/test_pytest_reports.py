@@ -265,7 +265,6 @@ def test_a_workflow_is_told_once(
 
 def test_html_is_written_by_its_own_writer(pytester: pytest.Pytester) -> None:
     """`--onewinner-html` is what the writer of HTML makes of the same tree."""
-    pytest.importorskip("onewinner.report.html", reason="n/a: no writer of HTML")
     pytest_of(pytester, "--onewinner-html=r.html", "-p", "no:xdist", "-k", "INPUT-1")
     assert "INPUT-1" in (pytester.path / "r.html").read_text("utf-8")
 

@@ -76,7 +76,7 @@ class Driven:
         )
 
 
-def silent(_made: int, _wrong: int) -> None:
+def silent(_made: int, _wrong: int | None) -> None:
     """Listen to no progress."""
 
 
@@ -85,13 +85,13 @@ def driven(
     target: Target,
     *,
     times: int | None = None,
-    on_time: Callable[[int, int], None] = silent,
+    on_time: Callable[[int, int | None], None] = silent,
 ) -> Driven:
     """Judge the history again, and drive the same thing again on fresh locations.
 
     A schedule is driven by its token, anything else by its check with the same seed. It ends after
-    so many `times`; without a number after `TIMES` or half a minute. `on_time` is told how often it
-    was driven and how often it went wrong.
+    so many `times`; without a number after `TIMES`, and a check after half a minute. `on_time` is
+    told how often it was driven and how often it went wrong, None where that is told in the end.
 
     Raises TokenError and TargetError as `replayed` does.
     """
@@ -100,7 +100,7 @@ def driven(
         verdict = rejudged(artefact.recorded, artefact.capabilities)
     if artefact.token:
         token = replace(read_token(artefact.token), target=target.name)
-        found = replayed(target, token, times or TIMES)
+        found = replayed(target, token, times or TIMES, on_run=lambda made: on_time(made, None))
         return Driven(
             artefact=artefact,
             verdict=verdict,
@@ -128,7 +128,7 @@ def _repeated(
     target: Target,
     check: Check,
     times: int | None,
-    on_time: Callable[[int, int], None],
+    on_time: Callable[[int, int | None], None],
 ) -> tuple[int, int, int]:
     began_ns = monotonic_ns()
     made = wrong = undecided = 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from onewinner.report import text
+from onewinner.report import json, text
 
 _KEPT_BYTES: Final = 160  # what is left out is said behind it; both together are below the limit
 _PART: Final = r"[^\s/'\"`<>|;:,()\[\]{}]+"
@@ -29,21 +29,7 @@ def _last(found: re.Match[str]) -> str:
 
 def of(value: Any) -> Any:
     """Answer a value with nothing in it that JSON has not, and every text as it may be shared."""
-    match value:
-        case None | bool() | int():
-            return value
-        case float():
-            return value if value - value == 0 else repr(value)
-        case str():
-            return told(value)
-        case Mapping():
-            return {told(str(name)): of(member) for name, member in value.items()}
-        case set() | frozenset():
-            return sorted((of(member) for member in value), key=repr)
-        case list() | tuple():
-            return [of(member) for member in value]
-        case _:
-            return told(repr(value))
+    return json.plain(value, told)
 
 
 def longest(value: Any) -> int:

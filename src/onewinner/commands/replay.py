@@ -69,8 +69,9 @@ def _kept(args: argparse.Namespace) -> Any:
     args.target, args.location = artefact.target, args.location or artefact.location
     with ticking(sys.stderr, "the first run", quiet=args.quiet) as ticker:
 
-        def hear(made: int, wrong: int) -> None:
-            ticker.doing = f"driven {made} times, {wrong} went wrong"
+        def hear(made: int, wrong: int | None) -> None:
+            ticker.doing = f"driven {made} times"
+            ticker.doing += "" if wrong is None else f", {wrong} went wrong"
 
         return request.judged(
             args, lambda target: driven(artefact, target, times=args.repeat, on_time=hear)

@@ -18,6 +18,8 @@ from onewinner.suite import traffic as traffics
 from onewinner.suite.tree import SCHEMA_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from onewinner.contract.clauses import Clause
     from onewinner.suite.timeline import Bar, Timeline
     from onewinner.suite.traffic import Latency, Traffic
@@ -64,7 +66,7 @@ def as_dict(result: RunResult) -> dict[str, Any]:
         "versions": dict(result.versions),
         "notes": [text.shorten(note, at_most=text.PROSE_BYTES) for note in result.notes],
         "stale": [text.shorten(told, at_most=text.PROSE_BYTES) for told in result.stale],
-        "capabilities": _plain(result.capabilities),
+        "capabilities": plain(result.capabilities),
         "stopped_early": result.stopped_early,
         "interrupted": result.interrupted,
         "canaries": [_canary(canary) for canary in result.canaries],
@@ -109,7 +111,7 @@ def _clause(clause: ClauseResult, result: RunResult) -> dict[str, Any]:
         "reason": text.shorten(clause.reason, at_most=text.PROSE_BYTES),
         "missing": clause.missing,
         "known": None if clause.known is None else _known(clause.known),
-        "evidence": _plain(verdict.evidence(clause)),
+        "evidence": plain(verdict.evidence(clause)),
         "checks": [_check(check, clause, result) for check in clause.checks],
     }
 
@@ -130,7 +132,7 @@ def _check(check: CheckResult, clause: ClauseResult, result: RunResult) -> dict[
         "check": text.shorten(check.check),
         "status": verdict.status_of(check, clause).label,
         "reason": text.shorten(check.reason, at_most=text.PROSE_BYTES),
-        "evidence": _plain(check.evidence),
+        "evidence": plain(check.evidence),
         "seconds": round(check.seconds, 3),
         "artefact": check.artefact,
         "violation": None if violation is None else _violation(violation, result),
@@ -203,22 +205,25 @@ def _latency(latency: Latency) -> dict[str, Any]:
     return {"calls": latency.calls, **percentiles, "worst_us": round(latency.worst_us, 1)}
 
 
-def _plain(value: Any) -> Any:
-    """Answer the value with nothing in it that JSON has not; sets are sorted."""
+def plain(value: Any, told: Callable[[str], str] = text.shorten) -> Any:
+    """Answer the value with nothing in it that JSON has not; sets are sorted.
+
+    `told` answers a text as it may stand there.
+    """
     match value:
         case None | bool() | int():
             return value
         case float():
             return value if value - value == 0 else repr(value)
         case str():
-            return text.shorten(value)
+            return told(value)
         case Mapping():
-            return {text.shorten(str(name)): _plain(member) for name, member in value.items()}
+            return {told(str(name)): plain(member, told) for name, member in value.items()}
         case set() | frozenset():
-            return sorted((_plain(member) for member in value), key=repr)
+            return sorted((plain(member, told) for member in value), key=repr)
         case list() | tuple():
-            return [_plain(member) for member in value]
+            return [plain(member, told) for member in value]
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return _plain({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
+            return plain({f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, told)
         case _:
-            return text.shorten(repr(value))
+            return told(repr(value))
