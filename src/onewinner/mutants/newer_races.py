@@ -1,11 +1,16 @@
-"""What goes wrong in the newer operations when one step is made of two."""
+"""What goes wrong in the newer operations when one step is made of two.
+
+All else about them is right: what is checked of arguments and told of errors is what the reference
+store checks and tells, so that nothing but the two steps can be found.
+"""
 
 from __future__ import annotations
 
+import functools
 import threading
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, ParamSpec, TypeVar
 
-from onewinner.contract import ABSENT, Compared, LimitExceeded
+from onewinner.contract import ABSENT, Compared, LimitExceeded, StoreError
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
 from onewinner.stores.newer_memory import NewerMemoryStore
@@ -23,14 +28,31 @@ if TYPE_CHECKING:
     from onewinner.contract import Absent, Intent, Json
     from onewinner.stores.sqlite import Run, SqliteStore
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _PROCESS_WIDE: Final = threading.Lock()
+
+
+def _made_of_others(method: Callable[P, R]) -> Callable[P, R]:
+    """Let errors name the operation that was called, and not the one that it is made of."""
+
+    @functools.wraps(method)
+    def called(*args: P.args, **options: P.kwargs) -> R:
+        try:
+            return method(*args, **options)
+        except StoreError as error:
+            error.operation = method.__name__
+            raise
+
+    return called
 
 
 @mutant("UPD-2", "UPD-3", shows="threads")
 class UpdateReadsThenWrites(NewerSqliteStore):
     """Two workers read 7, both write 8, and one of the two is lost."""
 
+    @_made_of_others
     def update(
         self,
         key: str,
@@ -39,10 +61,10 @@ class UpdateReadsThenWrites(NewerSqliteStore):
         ttl_ms: int | None = None,
     ) -> bool:
         """Read in one transaction and write in the next."""
+        rules.ttl(ttl_ms, "update")
         changed = change(self.lookup(key))
         if changed is ABSENT:
             return False
-        rules.value_text(changed, "update", self._profile)
         self.register(key, changed, ttl_ms=ttl_ms)
         return True
 
@@ -51,6 +73,7 @@ class UpdateReadsThenWrites(NewerSqliteStore):
 class UpdateUnderAThreadLock(NewerSqliteStore):
     """The lock that guards the update is one process's own: the next worker has another."""
 
+    @_made_of_others
     def update(
         self,
         key: str,
@@ -59,6 +82,7 @@ class UpdateUnderAThreadLock(NewerSqliteStore):
         ttl_ms: int | None = None,
     ) -> bool:
         """Read and write under a lock that other processes do not know."""
+        rules.ttl(ttl_ms, "update")
         with _PROCESS_WIDE:
             changed = change(self.lookup(key))
             if changed is ABSENT:
@@ -71,6 +95,7 @@ class UpdateUnderAThreadLock(NewerSqliteStore):
 class UpdateOutsideTheLock(NewerMemoryStore):
     """The function runs while nobody holds the lock, for it might take long."""
 
+    @_made_of_others
     def update(
         self,
         key: str,
@@ -79,6 +104,7 @@ class UpdateOutsideTheLock(NewerMemoryStore):
         ttl_ms: int | None = None,
     ) -> bool:
         """Read under the lock, and write under the lock again."""
+        rules.ttl(ttl_ms, "update")
         changed = change(self.lookup(key))
         if changed is ABSENT:
             return False
@@ -90,6 +116,7 @@ class UpdateOutsideTheLock(NewerMemoryStore):
 class EqualChecksThenDeletes(NewerSqliteStore):
     """The row that was checked is gone, and the delete takes the one that came after it."""
 
+    @_made_of_others
     def delete_if_equal(self, key: str, expected: Json) -> bool:
         """Check in one transaction, delete in the next."""
         wanted = rules.scalar(expected, "delete_if_equal")
@@ -104,6 +131,7 @@ class EqualChecksThenDeletes(NewerSqliteStore):
 class EqualDeletesWhatIsThere(NewerSqliteStore):
     """One of two deletes answers true, but the row that it took may be the next owner's."""
 
+    @_made_of_others
     def delete_if_equal(self, key: str, expected: Json) -> bool:
         """Check in one transaction; delete, and tell whether that did, in the next."""
         wanted = rules.scalar(expected, "delete_if_equal")
@@ -115,6 +143,7 @@ class EqualDeletesWhatIsThere(NewerSqliteStore):
 class DeleteIfChecksThenDeletes(NewerSqliteStore):
     """Two workers find the condition true, and both go on as the one who released the row."""
 
+    @_made_of_others
     def delete_if(self, key: str, condition: Callable[[Json], bool]) -> bool:
         """Ask in one transaction, delete in the next."""
         held = self.lookup(key)
@@ -128,6 +157,7 @@ class DeleteIfChecksThenDeletes(NewerSqliteStore):
 class DeleteIfOutsideTheLock(NewerMemoryStore):
     """The condition is asked while nobody holds the lock; what is deleted is another row."""
 
+    @_made_of_others
     def delete_if(self, key: str, condition: Callable[[Json], bool]) -> bool:
         """Ask of what was there a moment ago."""
         held = self.lookup(key)
@@ -138,10 +168,14 @@ class DeleteIfOutsideTheLock(NewerMemoryStore):
 class CompareThenApply(NewerSqliteStore):
     """Both find the row as they had seen it, and both apply what they made of it."""
 
+    @_made_of_others
     def compare_and_apply(
         self, key: str, comparison: str, intent: Intent, *, ttl_ms: int | None = None
     ) -> Compared:
         """Compare in one transaction, apply in the next."""
+        rules.ttl(ttl_ms, "compare_and_apply")
+        if intent.name == "set":
+            rules.value_text(intent.argument, "compare_and_apply", self._profile)
         seen = self.observe(key)
         if seen.comparison != comparison:
             return Compared("conflict", seen)
@@ -156,14 +190,14 @@ class CompareThenApply(NewerSqliteStore):
 class CompareOutsideTheLock(NewerMemoryStore):
     """The comparison is made before the lock is taken, and is old when it is acted upon."""
 
+    @_made_of_others
     def compare_and_apply(
         self, key: str, comparison: str, intent: Intent, *, ttl_ms: int | None = None
     ) -> Compared:
         """Compare, then apply to whatever is there."""
-        seen = self.observe(key)
-        if seen.comparison != comparison:
-            return Compared("conflict", seen)
-        return super().compare_and_apply(key, self.observe(key).comparison, intent, ttl_ms=ttl_ms)
+        if self.observe(key).comparison == comparison:
+            comparison = self.observe(key).comparison
+        return super().compare_and_apply(key, comparison, intent, ttl_ms=ttl_ms)
 
 
 @mutant("READ-10", shows="threads")
@@ -213,7 +247,7 @@ class _AgeInAnotherTransaction(StrictSqliteStore):
             return won
 
 
-@mutant("READ-11", "READ-12", shows="threads")
+@mutant("READ-11", "READ-12", "EVICT-7", shows="threads")
 class AgeTakenBeforeTheLock(StrictSqliteBackend):
     """Two writers are told the same newest age, and their rows tie."""
 
