@@ -49,8 +49,8 @@ def examine(
     started = datetime.now(UTC).isoformat(timespec="seconds")
     chosen, not_run = _that_can_run(_of_family(family))
 
-    targets: list[tuple[str, Mutant | None]] = [(f"mutant:{each.name}", each) for each in chosen]
-    targets += [(name, None) for name in CORRECT]
+    targets: list[tuple[str, Mutant | None]] = [(name, None) for name in CORRECT]
+    targets += [(f"mutant:{each.name}", each) for each in chosen]
 
     def measured(mutant: Mutant) -> Measured:
         found = measure(mutant)

@@ -63,16 +63,17 @@ _TOLD: Final = {
 class Trial:
     """One run of the gate against one target.
 
-    `flagged` are the clauses that were seen broken, with a violation to show for it. `seconds` is
-    the wall time from the start of the verification to its answer. `operations` are the calls that
-    the evidence of its checks counts, None where none counts any; where not `counted`, there were
-    checks that count no calls (sweeps, faults), so there were more. `level` is None and `reason`
-    says why where nothing was judged.
+    `flagged` are the clauses that were seen broken, with a violation to show for it, and `checks`
+    those that told one. `seconds` is the wall time from the start of the verification to its
+    answer. `operations` are the calls that the evidence of its checks counts, None where none
+    counts any; where not `counted`, there were checks that count no calls (sweeps, faults), so
+    there were more. `level` is None and `reason` says why where nothing was judged.
     """
 
     outcome: Outcome
     seconds: float
     flagged: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     operations: int | None = None
     counted: bool = True
     level: Level | None = None

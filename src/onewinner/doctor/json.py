@@ -78,6 +78,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
     return {
         "outcome": trial.outcome.name.lower(),
         "flagged": list(trial.flagged),
+        "checks": list(trial.checks),
         "seconds": _rounded(trial.seconds),
         "operations": trial.operations,
         "operations_complete": trial.counted,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from onewinner.suite.options import Depth
     from onewinner.suite.tree import RunResult
 
-CORRECT: Final[dict[str, Level]] = {"memory": "thread", "sqlite": "crash"}
-"""The correct stores, and the highest level that each can reach."""
+CORRECT: Final[dict[str, Level]] = {"sqlite": "crash", "memory": "thread"}
+"""The correct stores, and the highest level that each can reach; what takes longest comes first."""
 
 
 def try_mutant(mutant: Mutant, *, budget_s: float, select: tuple[str, ...] = ()) -> Trial:
@@ -72,6 +72,7 @@ def _tried(target: str, options: engine.Options, judge: Callable[[RunResult], Ou
         outcome=outcome,
         seconds=_since(start),
         flagged=flagged(result),
+        checks=_told_by(result),
         operations=operations,
         counted=counted,
         level=result.level,
@@ -101,6 +102,12 @@ def flagged(result: RunResult) -> tuple[str, ...]:
         for clause in result.clauses
         if any(c.status is Status.FAIL and c.violation is not None for c in clause.checks)
     )
+
+
+def _told_by(result: RunResult) -> tuple[str, ...]:
+    """Answer the checks that told a violation."""
+    told = (c.check for clause in result.clauses for c in clause.checks if c.violation is not None)
+    return tuple(dict.fromkeys(told))
 
 
 def calls(result: RunResult) -> tuple[int | None, bool]:
