@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 STARTUP_S: Final = 60.0
 """How long a child may take to begin: an interpreter start and the imports of its function."""
 
-HELD_UP_FACTOR: Final = 3
+HELD_UP_FACTOR: Final = 15
 """How many times its patience a child is given while it is held up."""
 
 _STARVED: Final = 10
+_WATCHED_NS: Final = 1_000_000_000
 
 _CAN_LOOK: Final = hasattr(os, "waitid")  # macOS has it from Python 3.13 on
 _LOOK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT if _CAN_LOOK else 0
@@ -98,6 +99,7 @@ class Child:
                 if theirs is not None:
                     theirs.close()
         self.pid: int = self._process.pid
+        self._watched: tuple[int, dict[str, int]] | None = None
         for ours in (self._replies, self._noise, self._orders):
             if ours is not None:
                 os.set_blocking(ours.fileno(), False)
@@ -174,21 +176,31 @@ class Child:
     def overdue(self, idle_ns: int, patience_s: float) -> bool:
         """Tell whether a child that said nothing for so long has hung, as far as can be known.
 
-        One that is held up has three times as much patience.
+        One that is held up has `HELD_UP_FACTOR` times as much patience.
         """
         idle_s = idle_ns / 1e9
         if idle_s <= patience_s:
+            self._watched = None
             return False
         return idle_s > patience_s * HELD_UP_FACTOR or not self.held_up()
 
     def held_up(self) -> bool:
         """Tell whether a thread of the child waits for what the machine does not give it.
 
-        It is stuck in the kernel, as on a disk that stalls; or it is ready to run, and so far
-        waited for a processor ten times as long as it ran. Such a child is slow, not hung. On
-        systems that cannot tell the answer is no.
+        It is stuck in the kernel, as on a disk that stalls; or it is ready to run, and in the
+        second or more that it was watched since it became overdue it had a processor for less than
+        a tenth of the time: kernels leave one without for a minute. Such a child is slow, not hung.
+        On systems that cannot tell the answer is no.
         """
-        return any(map(waits_for_machine, Path(f"/proc/{self.pid}/task").glob("*")))
+        tasks = list(Path(f"/proc/{self.pid}/task").glob("*"))
+        now_ns = monotonic_ns()
+        if self._watched is None:
+            self._watched = now_ns, {task.name: ran_ns(task) for task in tasks}
+        since_ns, ran = self._watched
+        watched_ns = now_ns - since_ns
+        if tasks and watched_ns < _WATCHED_NS:
+            return True  # nobody can tell yet
+        return any(waits_for_machine(task, ran.get(task.name, 0), watched_ns) for task in tasks)
 
     def dump_stacks(self) -> None:
         """Ask the child to print the stacks of its threads, and wait a moment for them."""
@@ -360,13 +372,23 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def waits_for_machine(thread: Path) -> bool:
-    """Tell whether a thread, given by its directory in `/proc`, waits for a disk or a processor."""
-    with contextlib.suppress(OSError, IndexError, ValueError):
+def waits_for_machine(thread: Path, ran_before_ns: int, watched_ns: int) -> bool:
+    """Tell whether a thread, given by its directory in `/proc`, waits for a disk or a processor.
+
+    It had run for `ran_before_ns` in all when it began to be watched, `watched_ns` ago.
+    """
+    with contextlib.suppress(OSError, IndexError):
         stat = (thread / "stat").read_text("ascii", "replace")
         state = stat.rpartition(")")[2].split()[0]
         if state != "R":
             return state == "D"
-        ran, waited = map(int, (thread / "schedstat").read_text("ascii").split()[:2])
-        return waited > _STARVED * ran
+        ran = ran_ns(thread)
+        return ran > 0 and ran - ran_before_ns < watched_ns / _STARVED
     return False
+
+
+def ran_ns(thread: Path) -> int:
+    """Answer how long a thread has had a processor; 0 where the kernel does not tell."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        return int((thread / "schedstat").read_text("ascii").split()[0])
+    return 0
