@@ -21,7 +21,8 @@ class Scenario:
 
     `clauses` are what it judges, on threads and over processes; None where it says nothing there.
     `needs` are operations. `each` is done by every claimant after the preparation, and held by
-    nobody: what each observes, before they meet. `once` is done once for all schedules, which then
+    nobody: what each observes, before they meet. `handed_on`: the first alone does it, and all
+    compare with what that one observed. `once` is done once for all schedules, which then
     share a plugin and make up for what they changed with `undo`. `fresh`: each schedule has a
     location of its own that does not exist yet, and the calls connect to it. `long`: it has more
     rows than a page, which take time to prepare, so it is swept at statements alone.
@@ -34,6 +35,7 @@ class Scenario:
     prepare: tuple[Step, ...] = ()
     needs: tuple[str, ...] = ()
     each: tuple[Call, ...] = ()
+    handed_on: bool = False
     once: tuple[Step, ...] = ()
     undo: tuple[Call, ...] = ()
     fresh: bool = False
