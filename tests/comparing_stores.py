@@ -1,11 +1,11 @@
-"""A store whose comparisons only the process can use that made them; it refuses all others."""
+"""Stores some of whose comparisons only the process can use that made them."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from onewinner.contract import Compared, InvalidInput, Observation
+from onewinner.contract import ABSENT, Compared, InvalidInput, Observation
 from onewinner.stores.newer_sqlite import NewerSqliteBackend, NewerSqliteStore
 
 if TYPE_CHECKING:
@@ -29,7 +29,21 @@ class RefusesStrangers(NewerSqliteStore):
         return super().compare_and_apply(key, comparison, intent, ttl_ms=ttl_ms)
 
 
+class MarksAbsence(NewerSqliteStore):
+    """Where there is no row, each process has a mark of its own for that."""
+
+    def _observation(self, look: Run, name: str) -> Observation:
+        value, comparison = super()._observation(look, name)
+        return Observation(value, f"none/{os.getpid()}" if value is ABSENT else comparison)
+
+
 class RefusesStrangersBackend(NewerSqliteBackend):
     """Its handles are those of the reference but for that."""
 
     store = RefusesStrangers
+
+
+class MarksAbsenceBackend(NewerSqliteBackend):
+    """Its handles are those of the reference but for that."""
+
+    store = MarksAbsence

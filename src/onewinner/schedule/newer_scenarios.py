@@ -102,6 +102,15 @@ def _comparisons() -> Iterator[Scenario]:
         handed_on=True,
         **observed,
     )
+    yield _scenario(
+        "two sets by one observation of no row",
+        clauses,
+        one,
+        other,
+        needs=needs,
+        handed_on=True,
+        each=(_OBSERVE,),
+    )
     yield _scenario("two comparisons of no row", clauses, one, other, needs=needs, each=(_OBSERVE,))
     yield _scenario("two that delete if observed", clauses, delete, delete, needs=needs, **observed)
     yield _scenario(
