@@ -145,6 +145,12 @@ class TestMutants:
             ("loses-its-lock-on-an-error", "full-disk", "ERR-6", "'r') -> True"),
             ("damaged-row-poisons-its-neighbours", "files", "ERR-7", "lookup('a') raised CORRUPT"),
             ("damaged-row-is-consumed", "files", "ERR-7", "delete('bad') -> False"),
+            (
+                *("damaged-row-poisons-many-lookups", "files", "ERR-7"),
+                "lookup_many('c, a') raised CORRUPT",
+            ),
+            ("damaged-rows-are-not-counted", "files", "ERR-7", "count() -> 3"),
+            ("damaged-row-is-updated-anew", "files", "ERR-7", "update('bad') -> True"),
             ("storage-errors-go-bare", "files", "ERR-1", "register_if_absent('j') raised"),
             ("write-errors-name-no-operation", "files", "ERR-1", "raised WRITE_FAILED"),
             ("corrupt-names-no-operation", "files", "ERR-1", "lookup('bad') raised CORRUPT"),

@@ -318,6 +318,20 @@ def test_unkeepable_text_may_be_refused_until_it_is_kept():
     assert world.all("lookup", "a\0") == [Value("1")]
 
 
+def test_a_plugin_whose_id_cannot_be_kept_may_be_refused_until_it_holds_a_row():
+    """Opening may be refused, and so may what is asked of it then; once it holds a row, no more."""
+    refused, rules = Refused("INVALID_INPUT", "INPUT-10"), Rules()
+    place = {"plugin": "a\0b", "namespace": "n"}
+    opened, other = outcomes(rules, State(), Call(f="open", **place, max_entries=3), 1)
+    assert [opened[0], other] == [None, (refused, State(last_ms=1))]
+    claim = Call(f="register_if_absent", **place, key="k", value=1)
+    won, lost = outcomes(rules, opened[1], claim, 2)
+    assert [won[0], lost[0]] == [True, refused]
+    assert [answer for answer, _ in outcomes(rules, won[1], claim, 3)] == [False]
+    entries = Call(f="entries", **place)
+    assert [answer for answer, _ in outcomes(rules, lost[1], entries, 3)][1:] == [refused]
+
+
 def test_huge_ttl_may_be_refused():
     """An expiry beyond 2^53 works or is refused."""
     answers = World().all("register_if_absent", "k", 1, 2**53 - 1)

@@ -169,7 +169,15 @@ def cap(scene: Scene) -> None:
 
 def addresses(scene: Scene) -> None:
     """Claim under names that are alike, then clear one namespace."""
-    names = [("p", "n"), ("p", "n1"), ("q", "n"), ("p.n", "x"), ("p", "n.x"), ("p", "N")]
+    names = [
+        ("p", "n"),
+        ("p", "n1"),
+        ("q", "n"),
+        ("p.n", "x"),
+        ("p", "n.x"),
+        ("p", "N"),
+        ("q\0q", "n"),
+    ]
     stores = [scene.open(plugin, namespace) for plugin, namespace in names]
     for store in stores:
         scene.see(store.register_if_absent, "k", 1)
@@ -437,7 +445,8 @@ SEEN_IN: dict[Callable[[Scene], None], str] = {
         cap-refuses-duplicates cap-refusal-loses-old-row cap-refusal-is-for-good
         refusal-leaves-transaction-open""",
     addresses: """joined-key-collision clear-uses-like clear-reaches-other-plugin
-        clear-takes-whole-plugin plugins-share-namespaces clear-ignores-case""",
+        clear-takes-whole-plugin plugins-share-namespaces clear-ignores-case
+        plugin-ends-at-nul""",
     keys: """case-folded-keys normalised-keys lone-surrogates-collide key-ends-at-nul
         key-not-trimmed-in-lookup key-length-in-characters long-keys-truncated
         error-names-no-operation error-code-of-its-own""",

@@ -93,6 +93,15 @@ class TestActs:
         assert applied["with"] == conflict["with"]
         assert conflict["current"]["value"] == [1]
 
+    def test_a_client_compares_with_what_it_was_told(self, acts: Callable[[], Acts]) -> None:
+        """What another observed holds for a client that has looked at nothing, for that key."""
+        one, other = acts(), acts()
+        observe = Call("observe", "p", "n", "k")
+        other.learn(observe, one.act(observe)()["comparison"])
+        unknown = other.act(Call("compare_and_apply", "p", "n", "j", {"set": 1}))()
+        applied = other.act(Call("compare_and_apply", "p", "n", "k", {"set": 1}))()
+        assert (unknown["status"], applied["status"]) == ("conflict", "applied")
+
     def test_other_calls_are_the_methods_of_the_store(self, acts: Callable[[], Acts]) -> None:
         """A change is made of its plain form, and the policy opens the namespace."""
         client = acts()

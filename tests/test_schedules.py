@@ -43,7 +43,8 @@ NEWER = {
     *("two comparisons of no row", "two that delete if observed", "comparison against claim"),
     *("set if observed against register", "delete if observed against register"),
     *("many looked up while rows change", "rows counted while rows change", "one place left"),
-    "very many looked up while rows change",
+    *("very many looked up while rows change", "set and delete by one observation"),
+    "two sets by one observation of no row",
     *("one place left, for a register", "no place left, against delete", "two rows at once"),
 }
 
@@ -229,6 +230,41 @@ class TestCheck:
         assert again.wrong == 3
         assert again.shown is not None
         assert again.shown.summary == found.violation.summary
+
+    @pytest.mark.parametrize(
+        ("name", "told", "scenario"),
+        [
+            (
+                *("mutant:compare-in-its-own-process", "-> conflict, now 'old'"),
+                "set and delete by one observation",
+            ),
+            (
+                *("python:comparing_stores:RefusesStrangersBackend", "raised INVALID_INPUT"),
+                "set and delete by one observation",
+            ),
+            (
+                *("python:comparing_stores:MarksAbsenceBackend", "-> conflict, now no row"),
+                "two sets by one observation of no row",
+            ),
+        ],
+    )
+    def test_what_one_process_observed_another_compares_with(
+        self, name: str, told: str, scenario: str, tmp_path: Path
+    ) -> None:
+        """A comparison that only its own process knows is found, whatever others are told."""
+        target = Target(name)
+        (found,) = run_schedules(
+            target,
+            probe(target, str(tmp_path)),
+            run_dir=tmp_path,
+            processes=True,
+            budget_s=30.0,
+            chosen={"CAS-5"},
+            stop_at_first=True,
+        )
+        assert found.violation is not None
+        assert told in found.reason
+        assert f"({scenario}, processes): safe for threads" in found.reason
 
     def test_an_error_is_about_errors(self, tmp_path: Path) -> None:
         """What a claimant should never be told is flagged under the clause about errors."""

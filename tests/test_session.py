@@ -445,6 +445,38 @@ def test_a_key_that_is_listed_cut_off_is_text_that_was_not_kept(tmp_path, capabi
     session.close()
 
 
+class RefusesNulAtOpen(memory.MemoryBackend):
+    """A store that says at once which plugins it cannot keep."""
+
+    def open(self, plugin_id, namespace, **options):
+        if "\0" in plugin_id:
+            raise InvalidInput(operation="open", message="NUL in a plugin's id")
+        return super().open(plugin_id, namespace, **options)
+
+
+class LooksAtThePluginLate(memory.MemoryStore):
+    """A store that says it of each call."""
+
+    def _key(self, key, operation):
+        if "\0" in self._opening.plugin:
+            raise InvalidInput(operation=operation, message="NUL in a plugin's id")
+        return super()._key(key, operation)
+
+
+class RefusesNulLater(memory.MemoryBackend):
+    """A store that opens whatever it is asked for."""
+
+    store = LooksAtThePluginLate
+
+
+@pytest.mark.parametrize("connect", [RefusesNulAtOpen, RefusesNulLater])
+def test_a_plugin_that_cannot_be_kept_may_be_refused(connect, tmp_path, capabilities):
+    """A store is right to refuse it, when its namespace is opened or when it is used."""
+    case = CASES["plugins_with_nul_are_refused_or_distinct"]
+    (result,) = run_case(case, Target("given", connect), capabilities, str(tmp_path))
+    assert result.status is Status.PASS
+
+
 class TestOneWriter:
     @pytest.mark.parametrize(
         ("declared", "made"),

@@ -92,7 +92,7 @@ def _is_refused(state: State, call: Call) -> bool:
     if call.f in {"open", "sweep_expired"}:
         return False
     space = state.space(call.plugin, call.namespace)
-    return space is not None and space.closed
+    return space is None or space.closed
 
 
 def _call(step: dict[str, Any], places: dict[str, tuple[str, str]], cap: int) -> Call:

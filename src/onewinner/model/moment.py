@@ -177,6 +177,17 @@ def unkeepable(at: Moment) -> Iterator[Outcome]:
         yield Refused("INVALID_INPUT", "INPUT-10"), at.state
 
 
+def unkeepable_plugin(at: Moment) -> Iterator[Outcome]:
+    """Yield the refusal of a plugin whose id not every store can keep (INPUT-10).
+
+    A store may refuse to open its namespaces, or whatever is asked of them then; once it holds a
+    row of the plugin it has kept the id.
+    """
+    plugin = at.call.plugin
+    if has_unkeepable_text(plugin) and not at.state.plugin_rows(plugin, at.now):
+        yield Refused("INVALID_INPUT", "INPUT-10"), at.state
+
+
 def with_space(state: State, space: Space) -> State:
     """Answer the state with a namespace in place of the one of its name."""
     spaces = tuple(

@@ -8,7 +8,14 @@ from typing import Final, TypeAlias
 
 from onewinner.contract import ABSENT
 from onewinner.model import newer
-from onewinner.model.moment import Moment, insert, unkeepable, with_space, without
+from onewinner.model.moment import (
+    Moment,
+    insert,
+    unkeepable,
+    unkeepable_plugin,
+    with_space,
+    without,
+)
 from onewinner.model.refusals import key_refusal, open_refusal, write_refusals
 from onewinner.model.state import (
     WHITE_SPACE,
@@ -34,7 +41,8 @@ def outcomes(rules: Rules, state: State, call: Call, now: int) -> tuple[Outcome,
     """
     if call.f not in _STEPS:
         raise ValueError(f"the model knows no operation {call.f!r}; it knows {sorted(_STEPS)}")
-    steps = _STEPS[call.f](Moment(rules, state, call, now))
+    at = Moment(rules, state, call, now)
+    steps = (*_STEPS[call.f](at), *unkeepable_plugin(at))
     found = ((answer, dataclasses.replace(after, last_ms=now)) for answer, after in steps)
     if not state.noted:
         return tuple(found)

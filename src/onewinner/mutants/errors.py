@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from onewinner.contract import ABSENT, StoreError
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
+from onewinner.stores.newer_sqlite import NewerSqliteStore
 from onewinner.stores.sqlite import ROW, SPACE, SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from onewinner.contract import Absent, Json
     from onewinner.stores.sqlite import Run
@@ -182,6 +183,52 @@ class DamagedRowIsConsumed(SqliteStore):
         with self._transaction("consume", key=name) as run:
             found = run(self.CONSUME).fetchall()
         return rules.value_of(found[0][0], "consume", name) if found else ABSENT
+
+
+@mutant("ERR-7", shows="faults")
+class DamagedRowPoisonsManyLookups(NewerSqliteStore):
+    """Keys are picked out of a listing, so that one damaged row fails whoever asks for others."""
+
+    def lookup_many(self, keys: Sequence[str]) -> list[Json | Absent]:
+        """Read all that is there."""
+        names = [self._key(key, "lookup_many") for key in keys]
+        with self._file.transaction("lookup_many", "READ_FAILED") as connection:
+            bound = {**self._fixed, "now": self._clock.now_ms()}
+            rows = connection.execute(self.ENTRIES, bound).fetchall()
+        held = {name: rules.value_of(text, "lookup_many", name) for name, text, *_ in rows}
+        return [held.get(name, ABSENT) for name in names]
+
+
+@mutant("ERR-7", shows="faults")
+class DamagedRowsAreNotCounted(NewerSqliteStore):
+    """What cannot be read is passed over, and a namespace that takes no more seems to have room."""
+
+    def count(self) -> int:
+        """Count the rows that can be read."""
+        with self._file.transaction("count", "READ_FAILED") as connection:
+            bound = {**self._fixed, "now": self._clock.now_ms()}
+            rows = connection.execute(self.ENTRIES, bound).fetchall()
+        return sum(self._is_whole(text) for _, text, *_ in rows)
+
+    def _is_whole(self, text: bytes) -> bool:
+        try:
+            rules.value_of(text, "count", "")
+        except StoreError:
+            return False
+        return True
+
+
+@mutant("ERR-7", shows="faults")
+class DamagedRowIsUpdatedAnew(NewerSqliteStore):
+    """A counter that cannot be read begins again at nought, and nobody is told what was lost."""
+
+    def _held(self, run: Run, operation: str, name: str) -> Json | Absent:
+        try:
+            return super()._held(run, operation, name)
+        except StoreError as error:
+            if error.code != "CORRUPT" or operation != "update":
+                raise
+            return ABSENT
 
 
 @mutant("ERR-1", shows="faults")

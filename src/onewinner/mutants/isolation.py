@@ -94,6 +94,15 @@ class KeyEndsAtNul(SqliteStore):
         return super()._key(key, operation)
 
 
+@mutant("INPUT-10")
+class PluginEndsAtNul(SqliteStore):
+    """Tenants that are told apart behind a NUL share one plugin, and lose each other's claims."""
+
+    def __init__(self, backend: SqliteBackend, opening: Opening) -> None:
+        super().__init__(backend, opening)
+        self._fixed |= {"plugin": opening.plugin.partition("\0")[0]}
+
+
 @mutant("ISO-1", "READ-1", "CLAIM-1")
 class LookupUsesLike(SqliteStore):
     """An underscore in a key stands for any character: a reader is shown what another wrote."""

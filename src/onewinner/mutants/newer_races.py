@@ -7,10 +7,11 @@ store checks and tells, so that nothing but the two steps can be found.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from typing import TYPE_CHECKING, ClassVar, Final, ParamSpec, TypeVar
 
-from onewinner.contract import ABSENT, Compared, LimitExceeded, StoreError
+from onewinner.contract import ABSENT, Compared, LimitExceeded, Observation, StoreError
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
 from onewinner.stores.newer_memory import NewerMemoryStore
@@ -198,6 +199,15 @@ class CompareOutsideTheLock(NewerMemoryStore):
         if self.observe(key).comparison == comparison:
             comparison = self.observe(key).comparison
         return super().compare_and_apply(key, comparison, intent, ttl_ms=ttl_ms)
+
+
+@mutant("CAS-5", shows="processes")
+class CompareInItsOwnProcess(NewerSqliteStore):
+    """The digest is salted anew in each process: what one has observed no other can act upon."""
+
+    def _observation(self, look: Run, name: str) -> Observation:
+        value, comparison = super()._observation(look, name)
+        return Observation(value, f"{comparison}/{os.getpid()}")
 
 
 @mutant("READ-10", shows="threads")

@@ -117,6 +117,10 @@ class PythonClaimant:
         made = self._last()
         return made if isinstance(made, Died) else tuple(_returned(done) for done in made.done)
 
+    def learn(self, observed: Sequence[tuple[Call, str]]) -> None:
+        """Let it compare from now on with what another claimant observed by these calls."""
+        self._tell(resident.Learn(tuple(observed)))
+
     def resume(self, hold: Hold = None) -> None:
         """Let a held call go on to its next hold, or to its end.
 

@@ -93,6 +93,24 @@ def _comparisons() -> Iterator[Scenario]:
     one, other = (claim({"set": value}, f="compare_and_apply") for value in "vr")
     delete = claim({"delete": True}, f="compare_and_apply")
     yield _scenario("two comparisons", clauses, one, other, needs=needs, **observed)
+    yield _scenario(
+        "set and delete by one observation",
+        clauses,
+        one,
+        delete,
+        needs=needs,
+        handed_on=True,
+        **observed,
+    )
+    yield _scenario(
+        "two sets by one observation of no row",
+        clauses,
+        one,
+        other,
+        needs=needs,
+        handed_on=True,
+        each=(_OBSERVE,),
+    )
     yield _scenario("two comparisons of no row", clauses, one, other, needs=needs, each=(_OBSERVE,))
     yield _scenario("two that delete if observed", clauses, delete, delete, needs=needs, **observed)
     yield _scenario(

@@ -64,6 +64,15 @@ class Make(NamedTuple):
     calls: tuple[tuple[Call, str | None], ...]
 
 
+class Learn(NamedTuple):
+    """An order: compare from now on with what another claimant observed by these calls.
+
+    Nothing is said to it.
+    """
+
+    observed: tuple[tuple[Call, str], ...]
+
+
 class Ready(NamedTuple):
     """A claimant is there; `thread` is the number that the system knows it by."""
 
@@ -171,6 +180,9 @@ class Resident:
             if isinstance(order, Make):
                 calls = (Do(call, None, None, fresh) for call, fresh in order.calls)
                 self._say(Made(tuple(self._done(each) for each in calls)))
+            elif isinstance(order, Learn):
+                for call, comparison in order.observed:
+                    self._acts.learn(call, comparison)
             else:
                 self._say(self._done(order))
 

@@ -21,7 +21,8 @@ class Scenario:
 
     `clauses` are what it judges, on threads and over processes; None where it says nothing there.
     `needs` are operations. `each` is done by every claimant after the preparation, and held by
-    nobody: what each observes, before they meet. `once` is done once for all schedules, which then
+    nobody: what each observes, before they meet. `handed_on`: the first alone does it, and all
+    compare with what that one observed. `once` is done once for all schedules, which then
     share a plugin and make up for what they changed with `undo`. `fresh`: each schedule has a
     location of its own that does not exist yet, and the calls connect to it. `long`: it has more
     rows than a page, which take time to prepare, so it is swept at statements alone.
@@ -34,6 +35,7 @@ class Scenario:
     prepare: tuple[Step, ...] = ()
     needs: tuple[str, ...] = ()
     each: tuple[Call, ...] = ()
+    handed_on: bool = False
     once: tuple[Step, ...] = ()
     undo: tuple[Call, ...] = ()
     fresh: bool = False
@@ -47,8 +49,11 @@ class Scenario:
         """Answer a number for each call, equal for those that do the same.
 
         They do where they differ only in what they write, or in a key or a namespace that is new
-        and that only one of them names: which of those is held makes no difference.
+        and that only one of them names: which of those is held makes no difference. Where an
+        observation is handed on, it does: one compares with its own, and the others do not.
         """
+        if self.handed_on:
+            return [*range(len(self.calls))]
         calls = [self._kind(call) for call in self.calls]
         return [calls.index(each) for each in calls]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from onewinner.clock import SharedClock, monotonic_ns, sleep
 from onewinner.contract.newer import WRITES
 from onewinner.generator import Call, Pass
-from onewinner.history import Info, Operation
+from onewinner.history import Info, Ok, Operation
 from onewinner.schedule.claimant import Died, Returned
 from onewinner.schedule.play import Play, Segment, Stop
 from onewinner.schedule.telling import telling
@@ -73,9 +73,12 @@ class Ran:
 
 @dataclass(slots=True)
 class _Prepared:
+    """A plugin that is ready; `observed` is what all compare with, where one has it for all."""
+
     plugin: str
     place: str | None
     operations: list[Operation] = field(default_factory=list)
+    observed: str | None = None
 
 
 class Stage:
@@ -128,7 +131,10 @@ class Stage:
         calls = [each._replace(plugin=prepared.plugin) for each in self.scenario.calls]
         play = Play(self.cast, calls, fresh)
         play.run(segments)
-        met = [self._operation(who, calls[who], play.ended[who], "meet") for who in play.ended]
+        met = [
+            self._operation(who, calls[who], play.ended[who], "meet", prepared.observed)
+            for who in play.ended
+        ]
         looked = [] if play.died else self._look(prepared.plugin, fresh)
         return Ran(
             scenario=self.scenario,
@@ -170,13 +176,16 @@ class Stage:
 
         Of several that expire in one store, whoever removes expired rows may remove those of the
         others. So they are prepared one by one, or, where time is real, on a location each; only
-        in a store that does not last they share both the waiting and the location. Where nothing
-        is waited for, few are prepared at first: the first schedules may be all that it takes.
+        in a store that does not last they share both the waiting and the location. Where rows are
+        observed at a location of their own, nobody may leave it before they are compared with: a
+        store may know a comparison for as long as it is open. Where nothing is waited for, few are
+        prepared at first: the first schedules may be all that it takes.
         """
         expires = any(isinstance(each, Call) and each.ttl_ms for each in self.scenario.prepare)
         if self._waits:
             return _AHEAD
-        one_by_one = not self._lasting if self._apart else expires
+        observed = bool(self.scenario.each)
+        one_by_one = observed or not self._lasting if self._apart else expires
         return 1 if one_by_one else min(_AHEAD, self._made + 2)
 
     def _prepare(self, count: int, steps: tuple[Step, ...]) -> list[_Prepared]:
@@ -198,12 +207,23 @@ class Stage:
         return fresh
 
     def _prepare_each(self, fresh: list[_Prepared]) -> None:
-        """Let every claimant do what each of them does before they meet."""
-        due = self.scenario.each
-        for who in range(len(self.cast)) if due else ():
+        """Let every claimant do what each of them does before they meet, or the first for all."""
+        due, handed_on = self.scenario.each, self.scenario.handed_on
+        for who in range(1 if handed_on else len(self.cast)) if due else ():
             for prepared in fresh:
                 calls = [(call._replace(plugin=prepared.plugin), prepared.place) for call in due]
-                prepared.operations += self._make(who, calls, "prepare")
+                made = self._make(who, calls, "prepare")
+                prepared.operations += made
+                if handed_on:
+                    self._hand_on(prepared, made)
+
+    def _hand_on(self, prepared: _Prepared, made: list[Operation]) -> None:
+        """Tell the others what the first has observed."""
+        for each in made:
+            if isinstance(each.outcome, Ok) and isinstance(each.outcome.result, dict):
+                prepared.observed = str(each.outcome.result["comparison"])
+                for claimant in self.cast[1:]:
+                    claimant.learn([(Call(**each.value), prepared.observed)])
 
     def _new(self) -> _Prepared:
         """Answer a plugin that nobody used; where all is to be fresh it has a place of its own."""
@@ -231,7 +251,18 @@ class Stage:
             for (call, _), each in zip(calls, made, strict=True)
         ]
 
-    def _operation(self, who: int, call: Call, ended: Returned | Died, phase: str) -> Operation:
+    def _operation(
+        self,
+        who: int,
+        call: Call,
+        ended: Returned | Died,
+        phase: str,
+        compared: str | None = None,
+    ) -> Operation:
+        """Write down how a call ended; `compared` is what it compares with, where that is known.
+
+        Who is refused does not answer what he had compared with.
+        """
         returned = isinstance(ended, Returned)
         now = monotonic_ns()
         return Operation(
@@ -241,7 +272,11 @@ class Stage:
             outcome=ended.outcome if isinstance(ended, Returned) else Info(ended.how),
             invoked_ns=ended.invoked_ns if isinstance(ended, Returned) else now,
             completed_ns=ended.completed_ns if returned and isinstance(ended, Returned) else None,
-            extra={"phase": phase, "now": self._now(call)},
+            extra={
+                "phase": phase,
+                "now": self._now(call),
+                **({} if compared is None else {"compared": compared}),
+            },
         )
 
     def _now(self, call: Call) -> int:

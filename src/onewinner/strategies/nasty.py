@@ -33,6 +33,9 @@ DISTINCT_KEYS: Final[tuple[tuple[str, ...], ...]] = (
 """Groups of keys; within a group (and over all of them) each key is a row of its own."""
 
 KEYS_WITH_NUL: Final = ("a\0b", "a\0c", "a\0")
+PLUGINS_WITH_NUL: Final = KEYS_WITH_NUL
+"""Ids of plugins that a store may refuse, but never fold into another (INPUT-10)."""
+
 KEYS_WITH_SURROGATES: Final = ("\ud800", "\ud801", "x\udfff", "x\ud800")
 UNKEEPABLE_KEYS: Final = (*KEYS_WITH_NUL, *KEYS_WITH_SURROGATES)
 """Keys that a store may refuse, but never fold into another (INPUT-10)."""

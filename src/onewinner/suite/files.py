@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from onewinner.contract import Entry
 from onewinner.contract.clauses import CLAUSES
 from onewinner.contract.errors import CODES
+from onewinner.history.plain import shown
 from onewinner.runner import call_in_child
 from onewinner.suite.answers import Raised, names_its_operation
 from onewinner.worker import files
 from onewinner.worker.journal import FAIL, INFO, OK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onewinner.suite.faults import Ask, Tally
     from onewinner.worker.files import Answered, Seen
 
@@ -132,25 +135,54 @@ def _names(told: list[Answered], happened: tuple[str, ...], tally: Tally) -> Non
 def _expected(operations: frozenset[str]) -> list[tuple[str, Any]]:
     """Answer, in the order of the calls, what each must come to: in words, and as a test."""
 
-    def value(wanted: Any) -> tuple[str, Any]:
-        return repr(wanted), lambda each: each.kind == OK and each.answer == wanted
-
     def keys(*wanted: str) -> tuple[str, Any]:
         return f"the keys {wanted}", lambda each: each.kind == OK and _keys(each) == list(wanted)
 
-    corrupt = ("CORRUPT", _is_corrupt)
     either = ("CORRUPT or a list", lambda each: each.kind == OK or _is_corrupt(each))
-    looks = [corrupt, value(["a"]), value(["c"]), value(["other"])]
-    looks += [value(False), value(True), value(["d"])]
-    looks += [corrupt] * ("consume" in operations)
-    after = [value(True), value(True), value(["new"])]
-    if "entries" not in operations:
-        return [*looks, *after]
-    return [*looks, keys("bad"), either, *after, keys("a", "bad", "c", "d")]
+    lists = "entries" in operations
+    looks = [_CORRUPT, _value(["a"]), _value(["c"]), _value(["other"])]
+    looks += [_value(False), _value(True), _value(["d"])]
+    looks += [_CORRUPT] * ("consume" in operations)
+    looks += [keys("bad"), either] if lists else []
+    looks += _expected_of_newer(operations)
+    looks += [_value(True), _value(True), _value(["new"])]
+    return [*looks, keys("a", "bad", "c", "d")] if lists else looks
+
+
+def _expected_of_newer(operations: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the same for the newer operations.
+
+    A damaged row is live, so it counts; whoever counts by reading may be told `CORRUPT`.
+    """
+    four = ("4 or CORRUPT", lambda each: _is_corrupt(each) or (each.kind, each.answer) == (OK, 4))
+    applied = ("applied", lambda each: _member(each, "status") == "applied")
+    saw_a = ("the value ['a']", lambda each: _member(each, "value") == [["a"]])
+    for needs, expected in (
+        ({"lookup_many"}, (_value([[["c"]], [["a"]]]), _CORRUPT)),
+        ({"count"}, (_value(1), four)),
+        ({"delete_if_equal"}, (_value(False),)),
+        ({"delete_if"}, (_value(False), _CORRUPT)),
+        ({"update"}, (_value(True), _CORRUPT)),
+        ({"observe"}, (_CORRUPT, saw_a)),
+        ({"observe", "compare_and_apply"}, (applied,)),
+    ):
+        if needs <= operations:
+            yield from expected
+
+
+def _value(wanted: Any) -> tuple[str, Any]:
+    return repr(wanted), lambda each: each.kind == OK and each.answer == wanted
+
+
+def _member(answered: Answered, name: str) -> Any:
+    return answered.answer.get(name) if isinstance(answered.answer, dict) else None
 
 
 def _is_corrupt(answered: Answered) -> bool:
     return answered.kind == FAIL and answered.answer[0] == "CORRUPT"
+
+
+_CORRUPT: Final = ("CORRUPT", _is_corrupt)
 
 
 def _keys(answered: Answered) -> list[str]:
@@ -160,6 +192,6 @@ def _keys(answered: Answered) -> list[str]:
 def _text(answered: Answered) -> str:
     key = "" if answered.key is None else repr(answered.key)
     if answered.kind == OK:
-        return f"{answered.f}({key}) -> {answered.answer!r:.200}"
+        return f"{answered.f}({key}) -> {shown(answered.f, answered.answer)[:200]}"
     code = answered.answer[0] if answered.kind == FAIL else answered.answer
     return f"{answered.f}({key}) raised {code}"

@@ -174,7 +174,7 @@ def _called(operation: Operation) -> Call:
         key=value["key"],
         value=value["value"],
         ttl_ms=value["ttl_ms"],
-        comparison=comparison_of(result),
+        comparison=comparison_of(result) or operation.extra.get("compared"),
         noted=noted(answer_of(operation.f, result)),
     )
 

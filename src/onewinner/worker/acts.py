@@ -1,6 +1,7 @@
 """Acts: the calls of one client, made ready, and what it has observed.
 
-What a client compares with is what it observed last of the key. A call is written down before it is
+What a client compares with is what it observed last of the key, or what it was told that another
+has observed. A call is written down before it is
 made, and nobody can know then what an observation of the same volley will answer.
 """
 
@@ -42,6 +43,10 @@ class Acts:
             return partial(self._observe if call.f == "observe" else self._compare, call, method)
         by_place, by_name = arguments(call.f, call.key, call.value, call.ttl_ms)
         return partial(method, *by_place, **by_name) if by_place else method
+
+    def learn(self, call: Call, comparison: str) -> None:
+        """Compare from now on with what another client observed by this call."""
+        self._observed[call.plugin, call.namespace, call.key] = comparison
 
     def _observe(self, call: Call, method: Callable[..., Any]) -> Any:
         answer = method(call.key)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from onewinner.clock import SystemClock, sleep, wall_ns
 from onewinner.contract import StoreError
+from onewinner.contract.newer import arguments
+from onewinner.history.plain import OBSERVES, plain_answer
 from onewinner.worker.journal import FAIL
 from onewinner.worker.recorder import failure, plain
 
@@ -89,6 +91,7 @@ def damaged(
     if "entries" in operations:
         call(other, "entries")
         call(store, "entries")
+    told += _newer_beside(store, other, operations)
     call(store, "delete", "bad")
     call(store, "register_if_absent", "bad", ["new"])
     call(store, "lookup", "bad")
@@ -96,6 +99,34 @@ def damaged(
         call(store, "entries")
     backend.close()
     return told
+
+
+def _newer_beside(store: Any, other: Any, operations: frozenset[str]) -> Iterator[Answered]:
+    """Yield what the newer operations come to beside a damaged row, and on it."""
+    comparison = ""
+    calls: tuple[tuple[Any, str, str | None, Any], ...] = (
+        (store, "lookup_many", None, ["c", "a"]),
+        (store, "lookup_many", None, ["a", "bad"]),
+        (other, "count", None, None),
+        (store, "count", None, None),
+        (store, "delete_if_equal", "a", 1),
+        (store, "delete_if", "c", {"equals": 1}),
+        (store, "delete_if", "bad", {"equals": 1}),
+        (store, "update", "c", {"append": 1}),
+        (store, "update", "bad", {"append": 1}),
+        (store, "observe", "bad", None),
+        (store, "observe", "a", None),
+        (store, "compare_and_apply", "a", {"set": ["set"]}),
+    )
+    for on, f, key, value in calls:
+        if f not in operations or (f == "compare_and_apply" and "observe" not in operations):
+            continue
+        by_place, _ = arguments(f, key, value, comparison=comparison)
+        answered = _answered(on, f, *by_place)
+        if f == "observe" and isinstance(answered.answer, dict):
+            comparison = answered.answer["comparison"]
+        named = ", ".join(value) if f == "lookup_many" else key
+        yield answered._replace(key=named)
 
 
 def outlived(
@@ -132,12 +163,13 @@ def evicts(capabilities: Capabilities) -> bool:
     return capabilities.eviction is not None and policy == "evict-oldest"
 
 
-def _answered(store: Any, f: str, *arguments: Any) -> Answered:
+def _answered(store: Any, f: str, *given: Any) -> Answered:
     try:
-        made = plain(f, getattr(store, f)(*arguments))
+        answer = getattr(store, f)(*given)
+        made = plain(f, plain_answer(f, answer) if f in OBSERVES else answer)
     except BaseException as error:
         made = failure(error)
-    return Answered(f, arguments[0] if arguments else None, *made)
+    return Answered(f, given[0] if given else None, *made)
 
 
 def failing(

@@ -10,6 +10,7 @@ from onewinner.strategies.nasty import (
     KEYS_WITH_SURROGATES,
     NAMESPACES_ACCEPTED,
     NAMESPACES_REFUSED,
+    PLUGINS_WITH_NUL,
     TRIMMED_PAIRS,
 )
 from onewinner.suite.cases.case import case
@@ -275,6 +276,29 @@ def _apart(s: Session, plain: tuple[str, ...], unkeepable: tuple[str, ...]) -> N
         for key in unkeepable:
             space.delete(key)
     space.observe(*plain)
+
+
+@case("INPUT-10")
+def plugins_with_nul_are_refused_or_distinct(s: Session) -> None:
+    """Plugins with NUL in their ids are refused, or have rows of their own: no id ends there."""
+    plain = [s.open(plugin) for plugin in ("a", "ab")]
+    for number, space in enumerate(plain):
+        space.claim("k", number)
+    s.judge()
+    opened = [s.try_open(plugin) for plugin in PLUGINS_WITH_NUL]
+    apart = [space for space in opened if space is not None]
+    for number, space in enumerate(apart):
+        space.claim("k", f"apart {number}")
+        space.claim("k", "late")
+        if "lookup" in s.capabilities.operations:
+            space.lookup("k")
+    for space in plain:
+        space.observe("k")
+    if "delete" in s.capabilities.operations:
+        for space in apart:
+            space.delete("k")
+    for space in plain:
+        space.observe("k")
 
 
 @case("INPUT-10", "lookup|entries")
