@@ -34,7 +34,7 @@ SCENARIOS = {
     "long listing while rows change",
     *("listing while rows are replaced", "full namespace against entries"),
     *("full namespace", "full namespace, one key", "full namespace, three claims"),
-    *("full namespace against delete", "full namespace against register"),
+    *("full namespace against delete", "full namespace against register", "two keys"),
 }
 NEWER = {
     *("two updates", "two updates of no row", "update against delete", "update against claim"),
@@ -90,7 +90,7 @@ class TestScenarios:
     def test_only_what_is_declared(self) -> None:
         """A store is asked for no operation, expiry or limit that it does not declare."""
         found = {each.name for each in scenarios(scheduled_stores.ONLY_CLAIMS)}
-        assert found == {"fresh", "live", "other namespace busy", "first open"}
+        assert found == {"fresh", "live", "other namespace busy", "first open", "two keys"}
 
     def test_time_passes_before_what_is_just_expired(self) -> None:
         """Where the clock is virtual a row is claimed in the very millisecond of its expiry."""
@@ -209,9 +209,16 @@ class TestCheck:
         assert found["CLAIM-5"].status is Status.FAIL
         assert "opcodes: " in str(found["CLAIM-5"].evidence["swept"])
 
-    def test_one_handle(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("answer-kept-on-connection", "no claim of the key 'k' won (fresh, "),
+            ("arguments-kept-on-handle", "no order explains that (two keys, "),
+        ],
+    )
+    def test_one_handle(self, name: str, told: str, tmp_path: Path) -> None:
         """What a store keeps with a handle of all threads is found, and its token repeats it."""
-        target = Target("mutant:answer-kept-on-connection")
+        target = Target(f"mutant:{name}")
         (found,) = run_schedules(
             target,
             probe(target, str(tmp_path)),
@@ -222,7 +229,7 @@ class TestCheck:
             stop_at_first=True,
         )
         assert found.violation is not None
-        assert "no claim of the key 'k' won (fresh, threads on one handle)" in found.reason
+        assert f"{told}threads on one handle)" in found.reason
         token = read_token(found.violation.reproduce.split()[-1])
         assert token.shared
         again = replayed(target, token, 3)

@@ -126,6 +126,7 @@ class _Kills:
         self._judge = CrashJudge(ask.capabilities)
         self._over_ns = monotonic_ns() + int(ask.time_s(_LEAST_S) * 1e9)
         self._boundary = boundary
+        self._least = 0 if ask.brief else _POINTS_LEAST
         self._hung = 0
         self.spared: list[str] = []
         """The situations in which nobody was killed inside the call, and judged."""
@@ -140,7 +141,7 @@ class _Kills:
                 points = self._points(situation)
             graves = [self._kill(situation, None)]  # right after its answer
             for point in points[:_POINTS_MOST]:
-                if number and len(graves) > _POINTS_LEAST and monotonic_ns() > self._over_ns:
+                if number and len(graves) > self._least and monotonic_ns() > self._over_ns:
                     break
                 if self._tally.broken:  # where others are not served, each look takes long
                     break
@@ -152,7 +153,8 @@ class _Kills:
                 break
             self._weigh(situation, points, graves)
         self._tally.counts["held at"] = NAMES[self._boundary]
-        self._tally.counts["all points"] = "yes" if whole else "as far as the time went"
+        cut = "until something was wrong" if self._tally.broken else "as far as the time went"
+        self._tally.counts["all points"] = "yes" if whole else cut
 
     def _weigh(
         self, situation: Situation, points: Sequence[int], graves: Sequence[_Grave | None]

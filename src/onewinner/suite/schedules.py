@@ -49,6 +49,7 @@ _CREW: Final = 3
 _MAPPED_MOST: Final = 200
 _LEAST_S: Final = 2.0
 _FIRST_FACTOR: Final = 3
+_SHARED_PART: Final = 0.5
 
 
 def clauses(*, processes: bool) -> tuple[str, ...]:
@@ -88,7 +89,8 @@ class Sweeps:
         """Sweep all scenarios with one preemption, then deeper, as far as the time goes.
 
         At statements, which are few, the first pass may take some times as long, so that on a slow
-        machine too it comes to its end. Yields the number of schedules after each scenario.
+        machine too it comes to its end; threads on one handle have time of their own, for what is
+        kept with it shows there alone. Yields the number of schedules after each scenario.
         """
         started = monotonic_ns()
         judge = Judge(self.capabilities)
@@ -100,14 +102,16 @@ class Sweeps:
         for scenario in left:
             self._about(scenario).scenarios += 1
         for number, each in enumerate(passes(self.boundary, self.deeper, shared=self.shares)):
-            factor = _FIRST_FACTOR if self.boundary == "sql" and not number else 1
-            over_ns = started + int(budget_s * factor * 1e9)
+            longer = self.boundary == "sql" and not number
+            over_ns = started + int(budget_s * (_FIRST_FACTOR if longer else 1) * 1e9)
+            deeper = each.boundary == self.deeper and monotonic_ns() < over_ns
             with ExitStack() as stack:
-                if (each.boundary == self.deeper or each.shared) and monotonic_ns() < over_ns:
+                own = crew, clock
+                if left and (deeper or each.shared):
                     # one that is traced stays so, and is slow at whatever it does
                     own = self.crew(stack, "-".join(map(str, each)), shared=each.shared)
-                else:
-                    own = crew, clock
+                if each.shared:
+                    over_ns = max(over_ns, monotonic_ns() + int(budget_s * _SHARED_PART * 1e9))
                 for scenario in list(left):
                     if len(scenario.calls) > 2 and each.preemptions > 1:
                         continue  # of three calls each is held once, in turn
@@ -139,9 +143,8 @@ class Sweeps:
         if clause is None or CLAUSES[clause].missing(self.capabilities) is not None:
             return False
         errors = "ERR-3" if self.processes else "ERR-2"
-        if not {clause, errors}.intersection(self.chosen):
-            return False
-        return not (scenario.fresh and self.target.location is not None)
+        here = not scenario.fresh or self.target.location is None
+        return here and not {clause, errors}.isdisjoint(self.chosen)
 
     def _boundary(self, crew: Crew, clock: Clock, scenario: Scenario) -> Boundary:
         """Choose the boundary by what a first schedule shows at it."""
