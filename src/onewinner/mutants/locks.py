@@ -188,6 +188,34 @@ class ConsumeUnderSharedLock(FileRowsBackend):
     )
 
 
+class _RecordLockRows(FileRows):
+    """Writers of one process wait for its lock, and processes for that of the file."""
+
+    _writing: ClassVar[threading.Lock] = threading.Lock()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._writing, Path(self.home, ".lock").open("a", encoding="ascii") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            yield
+
+    def lookup(self, key: str) -> Any:
+        with Path(self.home, ".lock").open("a+", encoding="ascii") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_SH)
+            return self.read(key)
+
+
+@mutant(
+    *("CLAIM-6", "ERR-3", "CLAIM-8", "CLAIM-10", "REG-3"),
+    shows="processes",
+    seen="SQLite, How to corrupt a database file: a close drops all POSIX locks of its process",
+)
+class RecordLockLostByAClose(FileRowsBackend):
+    """A reader closes the lock file, and with it goes the lock that a thread beside it holds."""
+
+    store = _RecordLockRows
+
+
 @mutant("EVICT-7", shows="processes")
 class VictimLockedInProcess(_LockedInProcess, VictimChosenBeforeLock):
     """Another process renews the row that was oldest, and it is evicted all the same."""

@@ -24,7 +24,8 @@ class Scenario:
     nobody: what each observes, before they meet. `once` is done once for all schedules, which then
     share a plugin and make up for what they changed with `undo`. `fresh`: each schedule has a
     location of its own that does not exist yet, and the calls connect to it. `long`: it has more
-    rows than a page, which take time to prepare, so it is swept at statements alone.
+    rows than a page, which take time to prepare, so it is swept at statements alone. `beside`: it
+    is about two threads of one process and another process, and is swept by such a crew alone.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Scenario:
     undo: tuple[Call, ...] = ()
     fresh: bool = False
     long: bool = False
+    beside: bool = False
 
     def clause(self, *, processes: bool) -> str | None:
         """Answer the clause that it judges there."""

@@ -61,6 +61,7 @@ class _Sheet:
 
         Claims of two keys have nothing to do with each other, unless something of the one is taken
         for the other's: what a call keeps on the handle, or in a file of a name that both use.
+        A look may take away the lock of its whole process, when it closes a file that others hold.
         """
         look = self._look("k")
         both = (claim("v"), claim("r"))
@@ -75,6 +76,14 @@ class _Sheet:
         )
         yield Scenario(
             name="live", clauses=vacant, prepare=(claim("old"),), calls=both, inspect=look
+        )
+        yield Scenario(
+            name="claims beside a look",
+            clauses=(None, "CLAIM-6"),
+            calls=(claim("v"), made("lookup"), claim("r")),
+            inspect=look,
+            needs=("lookup",),
+            beside=True,
         )
         yield Scenario(
             name="other namespace busy",
