@@ -158,6 +158,8 @@ class TestMutants:
             ("damaged-rows-never-expire", "files", "ERR-7", "register_if_absent('k') raised"),
             ("clears-in-two-steps", "kills-at-points", "DUR-4", "p9: clear()"),
             ("updates-by-deleting", "kills-at-points", "DUR-4", "p9: update("),
+            ("sweep-puts-live-rows-back", "kills-at-points", "DUR-4", "p9: sweep_expired()"),
+            ("sweep-lock-outlives-sweeper", "kills-at-points", "DUR-6", "p0: sweep_expired()"),
         ],
     )
     def test_each_is_flagged_by_the_clause_that_it_names(

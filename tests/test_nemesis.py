@@ -50,6 +50,7 @@ def test_situations_are_those_that_the_store_can_be_in() -> None:
         "register over a live row",
         "consume of a live row",
         "clear of several rows",
+        "sweep beside live rows",
         "claim in a full namespace",
     ]
     assert "update of a live row" in {each.name for each in situations(VIRTUAL.having("update"))}

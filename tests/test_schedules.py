@@ -15,10 +15,10 @@ from onewinner.report.text import evidence_line
 from onewinner.schedule.scenarios import scenarios
 from onewinner.suite import schedules
 from onewinner.suite.again import replayed
-from onewinner.suite.covered import Covered, Grain, Pass
+from onewinner.suite.covered import Covered, Grain, Pass, passes
 from onewinner.suite.engine import probe
 from onewinner.suite.replay import read_token
-from onewinner.suite.schedules import passes, run_schedules
+from onewinner.suite.schedules import run_schedules
 from onewinner.suite.tree import CheckResult, Status
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ SCENARIOS = {
     "long listing while rows change",
     *("listing while rows are replaced", "full namespace against entries"),
     *("full namespace", "full namespace, one key", "full namespace, three claims"),
-    *("full namespace against delete", "full namespace against register"),
+    *("full namespace against delete", "full namespace against register", "two keys"),
+    "claims beside a look",
 }
 NEWER = {
     *("two updates", "two updates of no row", "update against delete", "update against claim"),
@@ -84,14 +85,17 @@ class TestScenarios:
         }
         of_processes = {
             *("first open", "at the plugin cap", "at the plugin cap, two namespaces"),
-            "long listing while rows change",
+            *("long listing while rows change", "claims beside a look"),
         }
         assert without == (set() if processes else of_processes)
 
     def test_only_what_is_declared(self) -> None:
         """A store is asked for no operation, expiry or limit that it does not declare."""
         found = {each.name for each in scenarios(scheduled_stores.ONLY_CLAIMS)}
-        assert found == {"fresh", "live", "other namespace busy", "first open"}
+        assert found == {
+            *("fresh", "live", "other namespace busy", "first open", "two keys"),
+            "claims beside a look",
+        }
 
     def test_time_passes_before_what_is_just_expired(self) -> None:
         """Where the clock is virtual a row is claimed in the very millisecond of its expiry."""
@@ -155,6 +159,17 @@ class TestWords:
         )
         assert Pass("line", 1, shared=True) in passes("line", shared=True)
 
+    def test_two_threads_and_a_process_come_last(self) -> None:
+        """What takes a crew of its own comes after what the others show, and counts apart."""
+        beside = Pass("tail", 1, beside=True)
+        assert passes("sql", beside=True) == (Pass("sql", 1), Pass("sql", 2), beside)
+        covered = Covered(scenarios=2, beside=1)
+        covered.schedules[beside.grain] = 20
+        covered.whole[beside] = 1
+        told = str(covered.evidence()["swept"])
+        assert told.startswith("all schedules with at most 1 preemption at SQL statements and ")
+        assert told.endswith("by two threads and a process: 20 run, 0 bad")
+
 
 class TestCheck:
     def test_the_reference_store(self, tmp_path: Path) -> None:
@@ -210,9 +225,16 @@ class TestCheck:
         assert found["CLAIM-5"].status is Status.FAIL
         assert "opcodes: " in str(found["CLAIM-5"].evidence["swept"])
 
-    def test_one_handle(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("answer-kept-on-connection", "no claim of the key 'k' won (fresh, "),
+            ("arguments-kept-on-handle", "no order explains that (two keys, "),
+        ],
+    )
+    def test_one_handle(self, name: str, told: str, tmp_path: Path) -> None:
         """What a store keeps with a handle of all threads is found, and its token repeats it."""
-        target = Target("mutant:answer-kept-on-connection")
+        target = Target(f"mutant:{name}")
         (found,) = run_schedules(
             target,
             probe(target, str(tmp_path)),
@@ -223,7 +245,7 @@ class TestCheck:
             stop_at_first=True,
         )
         assert found.violation is not None
-        assert "no claim of the key 'k' won (fresh, threads on one handle)" in found.reason
+        assert f"{told}threads on one handle)" in found.reason
         token = read_token(found.violation.reproduce.split()[-1])
         assert token.shared
         again = replayed(target, token, 3)
@@ -265,6 +287,26 @@ class TestCheck:
         assert found.violation is not None
         assert told in found.reason
         assert f"({scenario}, processes): safe for threads" in found.reason
+
+    def test_two_threads_and_a_process(self, tmp_path: Path) -> None:
+        """A lock that a thread takes away from its whole process shows to another process."""
+        target = Target("mutant:record-lock-lost-by-a-close")
+        (found,) = run_schedules(
+            target,
+            probe(target, str(tmp_path)),
+            run_dir=tmp_path,
+            processes=True,
+            budget_s=10.0,
+            chosen={"CLAIM-6"},
+            stop_at_first=True,
+        )
+        assert found.violation is not None
+        assert "(claims beside a look, two threads and a process)" in found.reason
+        token = read_token(found.violation.reproduce.split()[-1])
+        assert token.processes
+        assert token.shared
+        again = replayed(target, token, 3)
+        assert again.wrong == 3
 
     def test_an_error_is_about_errors(self, tmp_path: Path) -> None:
         """What a claimant should never be told is flagged under the clause about errors."""

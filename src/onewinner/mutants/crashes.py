@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from onewinner.clock import monotonic_ns, sleep
 from onewinner.contract import ABSENT, StoreError
@@ -18,7 +18,7 @@ from onewinner.mutants.file_rows import FileRows, FileRowsBackend
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
 from onewinner.stores.newer_sqlite import NewerSqliteStore
-from onewinner.stores.sqlite import ROW, SqliteStore
+from onewinner.stores.sqlite import ROW, SqliteBackend, SqliteStore
 from onewinner.stores.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from onewinner.contract import Absent, Entry, Json
     from onewinner.stores.input import Opening
-    from onewinner.stores.sqlite import Run, SqliteBackend
+    from onewinner.stores.sqlite import Run
 
 _PATIENCE_S: Final = 1.0
 _LOOK_S: Final = 0.005
@@ -284,3 +284,56 @@ class UpdatesByDeleting(_UnderALock):
             self.delete(key)
             self.register(key, changed, ttl_ms=ttl_ms)
             return True
+
+
+class _FileUnderALock(SqliteFile):
+    """All transactions under a lock of the system, which goes with its holder."""
+
+    _mine = threading.local()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let nobody else at the file; whoever is alone already goes on."""
+        if getattr(self._mine, "held", False):
+            yield
+            return
+        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._mine.held = True
+            yield
+        finally:
+            self._mine.held = False
+            os.close(descriptor)
+
+    @contextmanager
+    def transaction(
+        self, operation: str, code: str = "WRITE_FAILED"
+    ) -> Iterator[sqlite3.Connection]:
+        with self.alone(), super().transaction(operation, code) as connection:
+            yield connection
+
+    @contextmanager
+    def statement(self, operation: str) -> Iterator[sqlite3.Connection]:
+        with self.alone(), super().statement(operation) as connection:
+            yield connection
+
+
+@mutant("DUR-4", shows="faults")
+class SweepPutsLiveRowsBack(SqliteBackend):
+    """A sweep empties the table and puts the live rows back: dying in between, it loses them."""
+
+    file_type: ClassVar[type[SqliteFile]] = _FileUnderALock
+
+    def sweep_expired(self) -> int:
+        """Rebuild the table, under a lock that makes one step of it for all who live."""
+        file = cast("_FileUnderALock", self.file)
+        with file.alone():
+            now = self.clock.now_ms()
+            with file.transaction("sweep_expired") as connection:
+                rows = connection.execute("SELECT *, expires_at <= ? FROM rows", (now,)).fetchall()
+                connection.execute("DELETE FROM rows")
+            live = [row[:-1] for row in rows if not row[-1]]
+            with file.transaction("sweep_expired") as connection:
+                connection.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", live)
+        return len(rows) - len(live)

@@ -147,6 +147,20 @@ class LockFileOutlivesItsHolder(_LockFile):
     """A worker that dies with the lock file leaves it there, and nobody is served any more."""
 
 
+@mutant("DUR-6", shows="faults")
+class SweepLockOutlivesSweeper(_LockFile):
+    """A sweeper that dies leaves its lock file there, and whatever expires is swept no more."""
+
+    @contextmanager
+    def transaction(
+        self, operation: str, code: str = "WRITE_FAILED"
+    ) -> Iterator[sqlite3.Connection]:
+        """Make the lock file for a sweep alone."""
+        of = SweepLockOutlivesSweeper if operation == "sweep_expired" else _LockFile
+        with super(of, self).transaction(operation, code) as connection:
+            yield connection
+
+
 @mutant(
     *("DUR-7", "DUR-6", "ERR-6"),
     shows="faults",

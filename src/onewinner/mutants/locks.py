@@ -119,6 +119,22 @@ class AnswerKeptOnConnection(SqliteStore):
         return bool(vars(self._file)["won"])
 
 
+@mutant("CLAIM-5", "EVICT-6", "CLAIM-7", shows="threads")
+class ArgumentsKeptOnHandle(MemoryStore):
+    """A call leaves its key and value on the handle, and writes what another thread left there."""
+
+    _given: tuple[str, Json, int | None]
+
+    def register_if_absent(self, key: str, value: Json, *, ttl_ms: int | None = None) -> bool:
+        """Note what is claimed, and claim what is noted."""
+        self._given = key, value, ttl_ms
+        return self._claim()
+
+    def _claim(self) -> bool:
+        key, value, ttl_ms = self._given
+        return super().register_if_absent(key, value, ttl_ms=ttl_ms)
+
+
 @mutant("CLAIM-9", "CLAIM-10", "REG-3", "CLAIM-1", "EVICT-6", shows="threads")
 class RegisterDeletesThenInserts(SqliteStore):
     """An upsert frees the key for a moment, and whoever claims just then is a second owner."""
@@ -170,6 +186,34 @@ class ConsumeUnderSharedLock(FileRowsBackend):
         FileRowsBackend.capabilities,
         operations=FileRowsBackend.capabilities.operations | {"consume"},
     )
+
+
+class _RecordLockRows(FileRows):
+    """Writers of one process wait for its lock, and processes for that of the file."""
+
+    _writing: ClassVar[threading.Lock] = threading.Lock()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._writing, Path(self.home, ".lock").open("a", encoding="ascii") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            yield
+
+    def lookup(self, key: str) -> Any:
+        with Path(self.home, ".lock").open("a+", encoding="ascii") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_SH)
+            return self.read(key)
+
+
+@mutant(
+    *("CLAIM-6", "ERR-3", "CLAIM-8", "CLAIM-10", "REG-3"),
+    shows="processes",
+    seen="SQLite, How to corrupt a database file: a close drops all POSIX locks of its process",
+)
+class RecordLockLostByAClose(FileRowsBackend):
+    """A reader closes the lock file, and with it goes the lock that a thread beside it holds."""
+
+    store = _RecordLockRows
 
 
 @mutant("EVICT-7", shows="processes")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 KEY: Final = "k"
 _SHORT_MS: Final = 2_000
+_SOON_MS: Final = 40
+_UNIT_MOST_MS: Final = 100
+_HOUR_MS: Final = 3_600_000
 _MARGIN_MS: Final = 60
 
 
@@ -25,8 +28,9 @@ _MARGIN_MS: Final = 60
 class Situation:
     """What is prepared, and the call in which a process is hurt.
 
-    All rows of the key have a TTL of `ttl_ms` (None where there is no TTL), so that each is over
-    once that much time has passed. `others` are the keys of rows without TTL that are there.
+    All rows of the key have a TTL of `ttl_ms` at most (None where there is no TTL), so that each is
+    over once that much time has passed. `others` are the keys of rows that are there and outlive
+    it. `full`: a row more evicts one of them.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Situation:
     ttl_ms: int | None
     prepare: tuple[Step, ...] = ()
     others: tuple[str, ...] = ()
+    full: bool = False
 
 
 def situations(capabilities: Capabilities) -> tuple[Situation, ...]:
@@ -89,6 +94,7 @@ def _all(capabilities: Capabilities) -> Iterator[Situation]:
         ttl_ms=ttl,
         others=("a", "b"),
     )
+    yield from _sweeps(capabilities)
     yield Situation(
         name="update of a live row",
         prepare=(write("register_if_absent", KEY, 10, ttl),),
@@ -104,4 +110,26 @@ def _all(capabilities: Capabilities) -> Iterator[Situation]:
             call=write("register_if_absent", KEY, "v", ttl, 3),
             ttl_ms=ttl,
             others=("a", "b", "c"),
+            full=True,
         )
+
+
+def _sweeps(capabilities: Capabilities) -> Iterator[Situation]:
+    """Yield a sweep of a row that has expired; none where waiting for that takes long."""
+    unit, ttl = capabilities.ttl_unit_ms, ttl_of(capabilities)
+    virtual = capabilities.virtual_clock
+    if unit is None or ttl is None or (unit > _UNIT_MOST_MS and not virtual):
+        return
+    soon = ttl if virtual else -(-_SOON_MS // unit) * unit
+    yield Situation(
+        name="sweep beside live rows",
+        prepare=(
+            write("register_if_absent", "a", "row", None),
+            write("register_if_absent", "b", "row", _HOUR_MS),
+            write("register_if_absent", KEY, "old", soon),
+            lapse(soon, capabilities),
+        ),
+        call=Call("sweep_expired", "", "n", max_entries=100),
+        ttl_ms=ttl,
+        others=("a", "b"),
+    )

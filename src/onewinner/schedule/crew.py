@@ -157,7 +157,7 @@ class PythonClaimant:
             if self.inbox:
                 return self.inbox.popleft()
             if asleep:
-                sleep(_SAMPLE_S if self._crew.processes else _SAMPLE_ON_THREADS_S)
+                sleep(_SAMPLE_ON_THREADS_S if self._crew.threads else _SAMPLE_S)
             eager = asleep or monotonic_ns() - begun_ns < _AT_ONCE_NS
             if self._crew.hear(0.0 if eager else _LOOK_S):
                 continue
@@ -231,7 +231,8 @@ class PythonClaimant:
 class Crew:
     """Claimants on one location: each in a process of its own, or all threads of one process.
 
-    Use it as a context manager. With `shared` threads use one connection. `held` are the numbers of
+    Use it as a context manager. With `shared` threads use one connection, and of processes the
+    first two claimants share one, as threads with a connection each. `held` are the numbers of
     those that are held. Their processes have the variables of `environment` besides the kit's.
     """
 
@@ -248,6 +249,7 @@ class Crew:
     ) -> None:
         self.processes = processes
         self.shared = shared
+        self.threads = shared or not processes
         self.location = location
         self.held: set[int] = set()
         self._remote = target.location is not None
@@ -257,11 +259,14 @@ class Crew:
         self.cells = Cells(claimants)
         self._children: list[tuple[Child, list[PythonClaimant]]] = []
         self._stack = ExitStack()
-        everybody = range(claimants)
+        everybody = tuple(range(claimants))
+        first = 2 if shared else 1
+        groups = [everybody[:first], *((each,) for each in everybody[first:])]
         with ExitStack() as stack:
             stack.callback(self.cells.close)
-            for numbers in [(each,) for each in everybody] if processes else [tuple(everybody)]:
-                args = (target, location, clock, self.cells, numbers, shared)
+            for numbers in groups if processes else [everybody]:
+                common = shared and not processes
+                args = (target, location, clock, self.cells, numbers, common)
                 name = f"claimant {numbers[0]}"
                 child = Child(
                     resident.reside, args, name=name, takes_orders=True, environment=environment
@@ -292,7 +297,7 @@ class Crew:
         from onewinner.schedule.served import ServedClaimant
         from onewinner.schedule.traced import TracedClaimant
 
-        if not self.processes:
+        if self.threads:
             return None
         for claimant in self.claimants:
             if isinstance(claimant, ServedClaimant) and not claimant.traced:

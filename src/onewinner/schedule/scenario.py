@@ -25,7 +25,8 @@ class Scenario:
     compare with what that one observed. `once` is done once for all schedules, which then
     share a plugin and make up for what they changed with `undo`. `fresh`: each schedule has a
     location of its own that does not exist yet, and the calls connect to it. `long`: it has more
-    rows than a page, which take time to prepare, so it is swept at statements alone.
+    rows than a page, which take time to prepare, so it is swept at statements alone. `beside`: it
+    is about two threads of one process and another process, and is swept by such a crew alone.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Scenario:
     undo: tuple[Call, ...] = ()
     fresh: bool = False
     long: bool = False
+    beside: bool = False
 
     def clause(self, *, processes: bool) -> str | None:
         """Answer the clause that it judges there."""

@@ -57,13 +57,33 @@ class _Sheet:
         return tuple(claim("late", key, max_entries=max_entries, space=space) for key in keys)
 
     def vacancies(self) -> Iterator[Scenario]:
-        """Claims that meet on a vacant key, on a live one, and beside another namespace."""
+        """Claims that meet on a vacant key, on a live one, and beside other claims.
+
+        Claims of two keys have nothing to do with each other, unless something of the one is taken
+        for the other's: what a call keeps on the handle, or in a file of a name that both use.
+        A look may take away the lock of its whole process, when it closes a file that others hold.
+        """
         look = self._look("k")
         both = (claim("v"), claim("r"))
         vacant = ("CLAIM-5", "CLAIM-6")
         yield Scenario(name="fresh", clauses=vacant, calls=both, inspect=look)
+        life = None if self._capabilities.ttl_unit_ms is None else HOUR_MS
+        yield Scenario(
+            name="two keys",
+            clauses=vacant,
+            calls=(claim("v", ttl_ms=life), claim("r", "j")),
+            inspect=self._look("k", "j"),
+        )
         yield Scenario(
             name="live", clauses=vacant, prepare=(claim("old"),), calls=both, inspect=look
+        )
+        yield Scenario(
+            name="claims beside a look",
+            clauses=(None, "CLAIM-6"),
+            calls=(claim("v"), made("lookup"), claim("r")),
+            inspect=look,
+            needs=("lookup",),
+            beside=True,
         )
         yield Scenario(
             name="other namespace busy",

@@ -46,7 +46,7 @@ class Ran:
     apart by `extra["phase"]`; `extra["now"]` is the store's time, logical where its clock is real.
     `stops` tell who was held where, in order, `missed` counts from 0 the holds that were not come
     to, `waited` who slept until another went on. `points` are those that each claimant passed.
-    `died` says who went how. `shared`: all used one handle.
+    `died` says who went how. `shared` as the `Crew` was.
     """
 
     scenario: Scenario

@@ -21,31 +21,60 @@ SWEPT: Final = "swept"
 
 
 class Grain(NamedTuple):
-    """What a pass sees: where calls are held; `shared`: by threads that use one handle."""
+    """What a pass sees: where calls are held; `shared`: by threads that use one handle.
+
+    `beside`: by two threads of one process and another process.
+    """
 
     boundary: Boundary
     shared: bool = False
+    beside: bool = False
 
     @property
     def told(self) -> str:
         """How it is called in a sentence."""
-        return NAMES[self.boundary] + (", on one handle" if self.shared else "")
+        beside = ", by two threads and a process" if self.beside else ""
+        return NAMES[self.boundary] + (", on one handle" if self.shared else beside)
 
 
 class Pass(NamedTuple):
     """One pass over the scenarios: where calls are held, and with how many preemptions.
 
-    `shared`: the claimants are threads that use one handle.
+    `shared`: the claimants are threads that use one handle; `beside`: two of them are threads of
+    one process.
     """
 
     boundary: Boundary
     preemptions: int
     shared: bool = False
+    beside: bool = False
 
     @property
     def grain(self) -> Grain:
-        """What it sees: the boundary, and whether all use one handle."""
-        return Grain(self.boundary, self.shared)
+        """What it sees: the boundary, and who the claimants are."""
+        return Grain(self.boundary, self.shared, self.beside)
+
+
+def passes(
+    boundary: Boundary,
+    deeper: Boundary | None = None,
+    *,
+    shared: bool = False,
+    beside: bool = False,
+) -> tuple[Pass, ...]:
+    """Answer the passes, the most telling for its time first.
+
+    What goes wrong within one line of Python is seen at system calls or at opcodes only. With
+    `shared` threads use one handle too: what a store keeps with it, it may read when its last
+    statement has been made, so then its lines are points as well. Last come, with `beside`, two
+    threads of one process and another process.
+    """
+    seen: Boundary = "tail" if boundary == "sql" else boundary
+    finer = [Pass(seen, 1, shared=True)] if shared else []
+    finer += [] if deeper is None else [Pass(deeper, 1)]
+    finer += [Pass("opcode", 1)] if boundary == "line" else []
+    last = [Pass(seen, 1, beside=True)] if beside else []
+    return (Pass(boundary, 1), *finer, Pass(boundary, 2), *last)
 
 
 @dataclass(slots=True)
@@ -53,11 +82,13 @@ class Covered:
     """What was swept for one clause.
 
     `scenarios` are those that are about it, `whole` counts by pass those that were swept to their
-    end, and `schedules` by grain what was run. `three` are the schedules of three calls among
-    them: there each is held in turn while the others run, which is not every schedule.
+    end, and `schedules` by grain what was run. `beside` are scenarios that are swept by two threads
+    and a process alone, and are not among `scenarios`. `three` are the schedules of three calls
+    among them: there each is held in turn while the others run, which is not every schedule.
     """
 
     scenarios: int = 0
+    beside: int = 0
     whole: Counter[Pass] = field(default_factory=Counter)
     schedules: Counter[Grain] = field(default_factory=Counter)
     three: Counter[Grain] = field(default_factory=Counter)
@@ -67,7 +98,8 @@ class Covered:
 
     def preemptions(self, grain: Grain) -> int:
         """Answer with up to how many preemptions all scenarios were swept to their end."""
-        ended = [each for each, count in self.whole.items() if count == self.scenarios]
+        due = self.beside if grain.beside else self.scenarios
+        ended = [each for each, count in self.whole.items() if count == due]
         return max((each.preemptions for each in ended if each.grain == grain), default=0)
 
     def evidence(self) -> dict[str, int | str]:

@@ -142,7 +142,8 @@ def violation(bad: Bad, target: str, clause: str, processes: bool) -> Violation:
     """Put a bad schedule into words, with the token that repeats it."""
     token = token_of(bad.ran, target, processes=processes).text()
     where = "processes" if processes else "threads"
-    where += " on one handle" if bad.ran.shared else ""
+    if bad.ran.shared:
+        where = "two threads and a process" if processes else "threads on one handle"
     summary, why = f"{bad.summary} ({bad.ran.scenario.name}, {where})", _WHY
     if bad.on_threads:
         summary += ": safe for threads, not for processes"

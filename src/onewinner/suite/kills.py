@@ -6,6 +6,9 @@ the store, for a line may hold several, and what a statement does is more than o
 process that lives on and one that starts anew look, claim the key, and claim it again once every
 row on it must be over. The model says which answers some state explains that has the call whole, or
 not at all.
+
+The first situation gets all its points, and each other as many as the time allows; but some it gets
+whatever the time, for a call that nobody was killed in would pass for one that survived.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from onewinner.nemesis.situations import KEY, Situation, lapse, ttl_of, write
 from onewinner.schedule.choice import NAMES, TRACED, refusal
 from onewinner.schedule.nursery import Nursery
 from onewinner.schedule.resident import Do
-from onewinner.schedule.telling import spread
+from onewinner.schedule.telling import spread, telling
 from onewinner.suite.ground import HURT, CrashJudge, Ground, Place
 from onewinner.suite.held import told
 
@@ -33,10 +36,12 @@ if TYPE_CHECKING:
     from onewinner.suite.faults import Ask, Tally
 
 _LEAST_S: Final = 3.0
+_POINTS_LEAST: Final = 5
 _POINTS_MOST: Final = 60
 _HUNG_MOST: Final = 2
 _LATE: Final = "late"
 _CLAIM: Final = "register_if_absent"
+_SWEEP: Final = "sweep_expired"
 _EMPTY: Final = State()
 _WHOLE: Final = (
     "no state explains that: neither the one in which the call that was cut off has happened, with "
@@ -46,11 +51,20 @@ _WHOLE: Final = (
 
 @dataclass(slots=True)
 class _Grave:
-    """One kill: the place, the situation, and the call of the victim."""
+    """One kill: the place, the situation, and the call of the victim.
+
+    `judged`: the model could say whether what is there can be.
+    """
 
     place: Place
     situation: Situation
     call: Operation
+    judged: bool = False
+
+    @property
+    def inside(self) -> bool:
+        """Whether the call had no answer yet."""
+        return not isinstance(self.call.outcome, Ok)
 
 
 def run_kills(ask: Ask, tally: Tally) -> None:
@@ -72,9 +86,11 @@ def run_kills_at_system_calls(ask: Ask, tally: Tally) -> None:
     if why is not None:
         tally.left_out = dict.fromkeys(ask.clauses, why)
         return
-    if _run(ask, tally, "syscall"):  # the other kills judge such a store
+    lacking = _run(ask, tally, "syscall")
+    if not tally.number("killed inside a call"):  # the other kills judge such a store
         why = "no call came to a system call that changes a file below its location"
         tally.left_out = dict.fromkeys(ask.clauses, why)
+    tally.lacking |= lacking
 
 
 def _run(ask: Ask, tally: Tally, boundary: Boundary) -> dict[str, str]:
@@ -83,11 +99,15 @@ def _run(ask: Ask, tally: Tally, boundary: Boundary) -> dict[str, str]:
         Ground.of(ask) as ground,
         Nursery(ask.target, ground.clock) as nursery,
     ):
-        _Kills(ask, tally, ground, nursery, boundary).run()
+        kills = _Kills(ask, tally, ground, nursery, boundary)
+        kills.run()
     lacking = {}
     if not tally.number("killed inside a call") or not tally.number("judged by the model"):
         why = "no process came to a point inside a call at which to kill it"
         lacking = dict.fromkeys(("DUR-4", "DUR-5", "DUR-6"), why)
+    elif kills.spared:
+        why = f"no kill inside its call could be judged: {', '.join(kills.spared)}"
+        lacking = dict.fromkeys(("DUR-4", "DUR-6"), why)
     if not tally.number("killed after an answer"):
         lacking["DUR-3"] = "no claim was answered before its process was killed"
     return lacking
@@ -106,42 +126,55 @@ class _Kills:
         self._judge = CrashJudge(ask.capabilities)
         self._over_ns = monotonic_ns() + int(ask.time_s(_LEAST_S) * 1e9)
         self._boundary = boundary
+        self._least = 0 if ask.brief else _POINTS_LEAST
         self._hung = 0
+        self.spared: list[str] = []
+        """The situations in which nobody was killed inside the call, and judged."""
 
     def run(self) -> None:
-        """Go through the situations; each gets its points in an order that spreads them."""
+        """Go through the situations, each with the points first that tell most."""
         whole = True
         for number, situation in enumerate(situations(self._ask.capabilities)):
             points = self._points(situation)
-            if not points and not number and self._boundary == "sql":
+            if not points and self._boundary == "sql":
                 self._boundary = "line"
                 points = self._points(situation)
             graves = [self._kill(situation, None)]  # right after its answer
-            whole = whole and len(points) <= _POINTS_MOST
-            for place in spread(len(points))[:_POINTS_MOST]:
-                if monotonic_ns() > self._over_ns and number:
-                    whole = False
+            for point in points[:_POINTS_MOST]:
+                if number and len(graves) > self._least and monotonic_ns() > self._over_ns:
                     break
                 if self._tally.broken:  # where others are not served, each look takes long
                     break
-                graves.append(self._kill(situation, points[place - 1]))
+                graves.append(self._kill(situation, point))
+            whole = whole and len(graves) > len(points)
             self._tally.count("situations")
             self._bury([grave for grave in graves if grave is not None])
             if self._tally.broken:
                 break
+            self._weigh(situation, points, graves)
         self._tally.counts["held at"] = NAMES[self._boundary]
-        self._tally.counts["all points"] = "yes" if whole else "as far as the time went"
+        cut = "until something was wrong" if self._tally.broken else "as far as the time went"
+        self._tally.counts["all points"] = "yes" if whole else cut
+
+    def _weigh(
+        self, situation: Situation, points: Sequence[int], graves: Sequence[_Grave | None]
+    ) -> None:
+        """Note a situation about which nothing can be said, unless the other kills are about it."""
+        if not points and self._boundary == "syscall" and not self._ask.target.served:
+            return  # it changes no file by a system call
+        if not any(each is not None and each.inside and each.judged for each in graves):
+            self.spared.append(situation.name)
 
     def _points(self, situation: Situation) -> Sequence[int]:
-        """Answer by their numbers the points at which a call can be cut off."""
+        """Answer by number at which points a call can be cut off, the most telling first."""
         place = self._ground.place()
         self._ground.prepare(place, situation.prepare)
         fell = self._fell(place, situation, None)
         if fell.done is None:
             return ()
         if self._boundary == "syscall":
-            return fell.changes
-        return range(1, len(fell.done.points) + 1)
+            return [fell.changes[at - 1] for at in spread(len(fell.changes))]
+        return telling(fell.done.points)
 
     def _fell(self, place: Place, situation: Situation, hold: int | None) -> Fell:
         call = situation.call._replace(plugin=place.plugin)
@@ -182,11 +215,12 @@ class _Kills:
         ground.look(place, 1, KEY, *situation.others, max_entries=most)
         claim = write("register_if_absent", KEY, _LATE, situation.ttl_ms, most)
         ground.make(place, 1, claim)
-        if not situation.others:
+        if not situation.full:
             ground.make(place, 0, write("register_if_absent", "other", "x", None, most))
+        if situation.call.f == _SWEEP:  # whoever lives on has to be able to do it
+            ground.make(place, 0, situation.call)
         self._served(grave, place.calls)
         if self._timely(grave):
-            self._tally.count("judged by the model")
             self._explained(grave)
 
     def _served(self, grave: _Grave, calls: list[Operation]) -> None:
@@ -211,7 +245,11 @@ class _Kills:
         calls = [each for each in grave.place.calls if not _failed(each) or each is grave.call]
         before = [each for each in calls if each.extra["phase"] == "prepare"]
         states = self._judge.after([_EMPTY], before)
-        if not states or self._judge.after(states, calls[len(before) :]):
+        if not states:
+            return
+        grave.judged = True
+        self._tally.count("judged by the model")
+        if self._judge.after(states, calls[len(before) :]):
             return
         answered = isinstance(grave.call.outcome, Ok)
         clause = "DUR-3" if answered and grave.situation.call.f == _CLAIM else "DUR-4"
@@ -240,7 +278,7 @@ class _Kills:
                     "DUR-5",
                     f"the key is held when every claim on it is over ({grave.situation.name})",
                     grave.place.story(),
-                    f"every row that was ever written there had a TTL of {ttl} ms",
+                    f"every row that was ever written there had a TTL of {ttl} ms at most",
                 )
 
 

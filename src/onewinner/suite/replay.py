@@ -31,7 +31,8 @@ class TokenError(Exception):
 class Token:
     """One schedule of one scenario of a target.
 
-    `processes`: each claimant is in one of its own; `shared`: all are threads that use one handle.
+    `processes`: each claimant is in one of its own; `shared`: all are threads that use one handle,
+    or of processes the first two are threads of one.
     """
 
     target: str

@@ -21,7 +21,7 @@ from onewinner.schedule.choice import TRACED, choice, refusal
 from onewinner.schedule.crew import Crew
 from onewinner.schedule.scenarios import scenarios
 from onewinner.schedule.sweep import Stage
-from onewinner.suite.covered import Covered, Grain, Pass
+from onewinner.suite.covered import Covered, Grain, Pass, passes
 from onewinner.suite.held import bad_of, violation
 from onewinner.suite.options import Progress
 from onewinner.suite.orders import Judge
@@ -49,6 +49,7 @@ _CREW: Final = 3
 _MAPPED_MOST: Final = 200
 _LEAST_S: Final = 2.0
 _FIRST_FACTOR: Final = 3
+_SHARED_PART: Final = 0.5
 
 
 def clauses(*, processes: bool) -> tuple[str, ...]:
@@ -88,7 +89,8 @@ class Sweeps:
         """Sweep all scenarios with one preemption, then deeper, as far as the time goes.
 
         At statements, which are few, the first pass may take some times as long, so that on a slow
-        machine too it comes to its end. Yields the number of schedules after each scenario.
+        machine too it comes to its end; threads that share something have time of their own, for
+        what goes wrong with it shows there alone. Yields the number of schedules each time.
         """
         started = monotonic_ns()
         judge = Judge(self.capabilities)
@@ -96,19 +98,26 @@ class Sweeps:
         if not left:
             return
         self.boundary = self._boundary(crew, clock, left[0])
-        left = [each for each in left if self.boundary == "sql" or not each.long]
+        left = [each for each in left if self._shows(each)]
         for scenario in left:
-            self._about(scenario).scenarios += 1
-        for number, each in enumerate(passes(self.boundary, self.deeper, shared=self.shares)):
-            factor = _FIRST_FACTOR if self.boundary == "sql" and not number else 1
-            over_ns = started + int(budget_s * factor * 1e9)
+            about = self._about(scenario)
+            about.beside += scenario.beside
+            about.scenarios += not scenario.beside
+        beside = any(each.beside for each in left)
+        due = passes(self.boundary, self.deeper, shared=self.shares, beside=beside)
+        for number, each in enumerate(due):
+            longer = self.boundary == "sql" and not number
+            over_ns = started + int(budget_s * (_FIRST_FACTOR if longer else 1) * 1e9)
+            deeper = each.boundary == self.deeper and monotonic_ns() < over_ns
             with ExitStack() as stack:
-                if (each.boundary == self.deeper or each.shared) and monotonic_ns() < over_ns:
+                own = crew, clock
+                together = each.shared or each.beside
+                if left and (deeper or together):
                     # one that is traced stays so, and is slow at whatever it does
-                    own = self.crew(stack, "-".join(map(str, each)), shared=each.shared)
-                else:
-                    own = crew, clock
-                for scenario in list(left):
+                    own = self.crew(stack, "-".join(map(str, each)), shared=together)
+                if together:
+                    over_ns = max(over_ns, monotonic_ns() + int(budget_s * _SHARED_PART * 1e9))
+                for scenario in [every for every in left if every.beside is each.beside]:
                     if len(scenario.calls) > 2 and each.preemptions > 1:
                         continue  # of three calls each is held once, in turn
                     if self._about(scenario).bad is not None or monotonic_ns() > over_ns:
@@ -117,6 +126,13 @@ class Sweeps:
                     if not self.one(*own, scenario, judge, over_ns, each):
                         left.remove(scenario)
                     yield self.passed
+
+    def _shows(self, scenario: Scenario) -> bool:
+        """Tell whether a scenario can be swept where claimants are held, and within the time."""
+        if scenario.beside:
+            watched = self.boundary in {"sql", "line"}  # by the process itself, thread by thread
+            return watched and not self.target.served
+        return self.boundary == "sql" or not scenario.long
 
     @property
     def shares(self) -> bool:
@@ -139,9 +155,8 @@ class Sweeps:
         if clause is None or CLAUSES[clause].missing(self.capabilities) is not None:
             return False
         errors = "ERR-3" if self.processes else "ERR-2"
-        if not {clause, errors}.intersection(self.chosen):
-            return False
-        return not (scenario.fresh and self.target.location is not None)
+        here = not scenario.fresh or self.target.location is None
+        return here and not {clause, errors}.isdisjoint(self.chosen)
 
     def _boundary(self, crew: Crew, clock: Clock, scenario: Scenario) -> Boundary:
         """Choose the boundary by what a first schedule shows at it."""
@@ -210,21 +225,6 @@ class Sweeps:
         elif found.ended:
             about.whole[this] += 1
         return found.bad is None and found.ended
-
-
-def passes(
-    boundary: Boundary, deeper: Boundary | None = None, *, shared: bool = False
-) -> tuple[Pass, ...]:
-    """Answer the passes, the most telling for its time first.
-
-    What goes wrong within one line of Python is seen at system calls or at opcodes only. With
-    `shared` threads use one handle too: what a store keeps with it, it may read when its last
-    statement has been made, so then its lines are points as well.
-    """
-    finer = [Pass("tail" if boundary == "sql" else boundary, 1, shared=True)] if shared else []
-    finer += [] if deeper is None else [Pass(deeper, 1)]
-    finer += [Pass("opcode", 1)] if boundary == "line" else []
-    return (Pass(boundary, 1), *finer, Pass(boundary, 2))
 
 
 @dataclass(slots=True)
@@ -348,7 +348,7 @@ def crew_for(
     processes: bool,
     shared: bool = False,
 ) -> tuple[Crew, Clock]:
-    """Start a crew on a new store in `home`, and its clock; with `shared` it has one handle."""
+    """Start a crew on a new store in `home`, and its clock; `shared` as a `Crew` has it."""
     (home / "store").mkdir()
     clock: Clock = SystemClock()
     if capabilities.virtual_clock:

@@ -133,4 +133,6 @@ def _bad_about(
 
 def _may_show(scenario: Scenario, clause: str, *, processes: bool) -> bool:
     about = scenario.clause(processes=processes)
-    return about is not None and (clause in _ERRORS or about == clause)
+    if about is None or scenario.beside:  # that takes a crew of its own
+        return False
+    return clause in _ERRORS or about == clause
