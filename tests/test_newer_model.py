@@ -78,6 +78,17 @@ class TestModel:
             (T0 + 1, None)
         ]
 
+    def test_large_numbers_are_added_exactly_or_in_doubles(self) -> None:
+        """Beyond 2^53 - 1 a sum may be rounded as doubles are; up to there it is exact."""
+        for held, sums in ((2**53 - 3, {2**53 - 1}), (2**53, {2**53, 2**53 + 1}), (-1e300, None)):
+            walk = Walk()
+            walk("register", None, key="a", value=held)
+            by = 2 if sums == {2**53 - 1} else 1
+            call = Call(f="update", plugin="p", namespace="n", key="a", value={"increment": by})
+            found = outcomes(walk.rules, walk.state, call, T0)
+            made = {int(after.spaces[0].rows[0].value) for _, after in found}
+            assert made == (sums or {int(-1e300), int(-1e300) + 1})
+
     def test_what_an_update_makes_must_fit(self) -> None:
         """A value that is too large is refused, though the change is small."""
         walk = Walk(Rules(limits=dataclasses.replace(Rules().limits, max_value_bytes=5)))

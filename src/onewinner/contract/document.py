@@ -220,6 +220,7 @@ A store in Python is given an object that it calls like any other function; a st
 | `append` item | the list with the item at its end; leaves what is no list | the list of the item |
 | `replace` value | the value | leaves it |
 
+Whole numbers beyond 2^53 - 1 are added exactly, or as doubles are.
 A condition of `deleteIf` is `equals` (the same JSON as its argument) or `above` (both are numbers, and the value is the greater).
 
 ### What is left out of the newer operations

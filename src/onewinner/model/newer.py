@@ -12,6 +12,7 @@ from onewinner.contract.values import canonical
 from onewinner.model.moment import Moment, insert, unkeepable, without
 from onewinner.model.refusals import key_refusal, write_refusals
 from onewinner.model.state import (
+    EXACT_MS_MAX,
     WHITE_SPACE,
     Many,
     Noted,
@@ -26,7 +27,7 @@ from onewinner.model.state import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from onewinner.contract import Absent
+    from onewinner.contract import Absent, Change
     from onewinner.model.state import Outcome
 
 
@@ -76,13 +77,31 @@ def _update(at: Moment) -> Iterator[Outcome]:
         yield refusal, at.state
         return
     current: Any = ABSENT if at.held is None else json.loads(at.held.value)
-    changed = change_of(at.call.value)(current)
+    change = change_of(at.call.value)
+    changed = change(current)
     if changed is ABSENT:
         yield False, at.state
         if at.held is None:
             yield from unkeepable(at)
-    else:
-        yield from _set(at, changed, answer=True)
+        return
+    yield from _set(at, changed, answer=True)
+    if (rounded := _in_doubles(change, current, changed)) is not None:
+        yield from _set(at, rounded, answer=True)
+
+
+def _in_doubles(change: Change, current: Any, changed: Any) -> float | None:
+    """Answer what an addition makes in doubles, where that may be another number; None where not.
+
+    Whole numbers beyond 2^53 - 1 are exact in some languages, and `1e300` is one of them here.
+    """
+    if change.name != "increment" or not isinstance(current, int):
+        return None
+    if max(abs(current), abs(changed)) <= EXACT_MS_MAX:
+        return None
+    try:
+        return float(current) + change.argument  # type: ignore[operator] # else nothing was added
+    except OverflowError:
+        return None
 
 
 def _set(at: Moment, value: Any, *, answer: Any) -> Iterator[Outcome]:
