@@ -15,6 +15,7 @@ from onewinner.clock import monotonic_ns, sleep
 from onewinner.contract import ABSENT, StoreError
 from onewinner.mutants.atomicity import HELD
 from onewinner.mutants.file_rows import FileRows, FileRowsBackend
+from onewinner.mutants.newer_races import made_of_others
 from onewinner.mutants.registry import mutant
 from onewinner.stores import input as rules
 from onewinner.stores.newer_sqlite import NewerSqliteStore
@@ -266,6 +267,7 @@ class ClearsInTwoSteps(_UnderALock):
 class UpdatesByDeleting(_UnderALock):
     """The old row goes before the new one comes: a worker that dies in between loses the count."""
 
+    @made_of_others
     def update(
         self,
         key: str,
@@ -274,13 +276,12 @@ class UpdatesByDeleting(_UnderALock):
         ttl_ms: int | None = None,
     ) -> bool:
         """Update by a delete and a register, under a lock that makes one step of them."""
-        self._key(key, "update")
         rules.ttl(ttl_ms, "update")
         with self._alone():
             changed = change(self.lookup(key))
             if changed is ABSENT:
                 return False
-            rules.value_text(changed, "update", self._profile)
+            rules.value_text(changed, "update", self._profile)  # before anything is removed
             self.delete(key)
             self.register(key, changed, ttl_ms=ttl_ms)
             return True

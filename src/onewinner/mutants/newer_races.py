@@ -35,7 +35,7 @@ R = TypeVar("R")
 _PROCESS_WIDE: Final = threading.Lock()
 
 
-def _made_of_others(method: Callable[P, R]) -> Callable[P, R]:
+def made_of_others(method: Callable[P, R]) -> Callable[P, R]:
     """Let errors name the operation that was called, and not the one that it is made of."""
 
     @functools.wraps(method)
@@ -53,7 +53,7 @@ def _made_of_others(method: Callable[P, R]) -> Callable[P, R]:
 class UpdateReadsThenWrites(NewerSqliteStore):
     """Two workers read 7, both write 8, and one of the two is lost."""
 
-    @_made_of_others
+    @made_of_others
     def update(
         self,
         key: str,
@@ -74,7 +74,7 @@ class UpdateReadsThenWrites(NewerSqliteStore):
 class UpdateUnderAThreadLock(NewerSqliteStore):
     """The lock that guards the update is one process's own: the next worker has another."""
 
-    @_made_of_others
+    @made_of_others
     def update(
         self,
         key: str,
@@ -96,7 +96,7 @@ class UpdateUnderAThreadLock(NewerSqliteStore):
 class UpdateOutsideTheLock(NewerMemoryStore):
     """The function runs while nobody holds the lock, for it might take long."""
 
-    @_made_of_others
+    @made_of_others
     def update(
         self,
         key: str,
@@ -117,7 +117,7 @@ class UpdateOutsideTheLock(NewerMemoryStore):
 class EqualChecksThenDeletes(NewerSqliteStore):
     """The row that was checked is gone, and the delete takes the one that came after it."""
 
-    @_made_of_others
+    @made_of_others
     def delete_if_equal(self, key: str, expected: Json) -> bool:
         """Check in one transaction, delete in the next."""
         wanted = rules.scalar(expected, "delete_if_equal")
@@ -132,7 +132,7 @@ class EqualChecksThenDeletes(NewerSqliteStore):
 class EqualDeletesWhatIsThere(NewerSqliteStore):
     """One of two deletes answers true, but the row that it took may be the next owner's."""
 
-    @_made_of_others
+    @made_of_others
     def delete_if_equal(self, key: str, expected: Json) -> bool:
         """Check in one transaction; delete, and tell whether that did, in the next."""
         wanted = rules.scalar(expected, "delete_if_equal")
@@ -144,7 +144,7 @@ class EqualDeletesWhatIsThere(NewerSqliteStore):
 class DeleteIfChecksThenDeletes(NewerSqliteStore):
     """Two workers find the condition true, and both go on as the one who released the row."""
 
-    @_made_of_others
+    @made_of_others
     def delete_if(self, key: str, condition: Callable[[Json], bool]) -> bool:
         """Ask in one transaction, delete in the next."""
         held = self.lookup(key)
@@ -158,7 +158,7 @@ class DeleteIfChecksThenDeletes(NewerSqliteStore):
 class DeleteIfOutsideTheLock(NewerMemoryStore):
     """The condition is asked while nobody holds the lock; what is deleted is another row."""
 
-    @_made_of_others
+    @made_of_others
     def delete_if(self, key: str, condition: Callable[[Json], bool]) -> bool:
         """Ask of what was there a moment ago."""
         held = self.lookup(key)
@@ -169,7 +169,7 @@ class DeleteIfOutsideTheLock(NewerMemoryStore):
 class CompareThenApply(NewerSqliteStore):
     """Both find the row as they had seen it, and both apply what they made of it."""
 
-    @_made_of_others
+    @made_of_others
     def compare_and_apply(
         self, key: str, comparison: str, intent: Intent, *, ttl_ms: int | None = None
     ) -> Compared:
@@ -191,7 +191,7 @@ class CompareThenApply(NewerSqliteStore):
 class CompareOutsideTheLock(NewerMemoryStore):
     """The comparison is made before the lock is taken, and is old when it is acted upon."""
 
-    @_made_of_others
+    @made_of_others
     def compare_and_apply(
         self, key: str, comparison: str, intent: Intent, *, ttl_ms: int | None = None
     ) -> Compared:
@@ -257,7 +257,7 @@ class _AgeInAnotherTransaction(StrictSqliteStore):
             return won
 
 
-@mutant("READ-11", "READ-12", "EVICT-7", shows="threads")
+@mutant("READ-11", "READ-12", "EVICT-7", "CLAIM-6", shows="threads")
 class AgeTakenBeforeTheLock(StrictSqliteBackend):
     """Two writers are told the same newest age, and their rows tie."""
 
