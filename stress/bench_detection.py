@@ -195,14 +195,18 @@ def find(name: str, goes: Goes, how: str) -> Iterator[Row]:
 
     Where every core is busy with something else the times are told and not judged.
     """
+
+    def again(grain: Grain) -> list[Found]:
+        return list(finds(f"mutant:{name}", goes.finds, grain, partial(about, name, grain=grain)))
+
     grain, found = Grain(False), []
     for grain in grains(name):
-        if found := list(of_mutant(name, goes, grain)):
+        if found := again(grain):
             break
     judged = goes.judged and not how
     tries = 1
     while judged and tries < TRIES and found and not in_time(found):
-        found = list(of_mutant(name, goes, grain))
+        found = again(grain)
         tries += 1
     if len(found) < goes.finds:
         told = f"{len(found)} of {goes.finds}"
@@ -218,11 +222,11 @@ def find(name: str, goes: Goes, how: str) -> Iterator[Row]:
     )
     middle, worst = statistics.median(each.ms for each in found), max(each.ms for each in found)
     good = in_time(found) if judged else None
-    again = f" (try {tries})" if tries > 1 else ""
+    how_often = f" (try {tries})" if tries > 1 else ""
     yield Row(
         f"{how}{name}: median, worst",
         "" if good is None else f"<= {MEDIAN_MS}, <= {WORST_MS} ms",
-        f"{middle:.1f}, {worst:.1f} ms{again}",
+        f"{middle:.1f}, {worst:.1f} ms{how_often}",
         good,
     )
     yield replay(name, found[0].bad, goes, how, processes=grain.processes)
@@ -264,12 +268,6 @@ def finds(
                     break
 
 
-def of_mutant(name: str, goes: Goes, grain: Grain) -> Iterator[Found]:
-    """Yield how a mutant was found each time, until it is not."""
-    around = partial(about, name, grain=grain)
-    return finds(f"mutant:{name}", goes.finds, grain, around)
-
-
 def replay(name: str, bad: Bad, goes: Goes, how: str, *, processes: bool) -> Row:
     """Replay a schedule on fresh stores."""
     token = token_of(bad.ran, f"mutant:{name}", processes=processes)
@@ -295,30 +293,21 @@ def _exhaust(made: Stages, judge: Judge, scenario: Scenario, goes: Goes, how: st
     for preemptions, most_ms in ((1, 100), (2, 500)):
         if preemptions > 1 and len(scenario.calls) > 2:
             continue
-        times, runs, right = _exhausted(made, judge, scenario, preemptions, goes.exhausts)
+        times, found = [], []
+        for _ in range(goes.exhausts):
+            stage = made.of(scenario, judge)
+            begun = time.perf_counter()
+            found.append(swept(stage, judge, preemptions, lambda: False))
+            times.append((time.perf_counter() - begun) * 1_000)
+        right = all(each.bad is None and each.ended for each in found)
         ms = min(times)
         good = ms <= most_ms if goes.judged and not how else None
         yield Row(
-            f"{how}sqlite, {scenario.name}: bound {preemptions}, {runs} runs",
+            f"{how}sqlite, {scenario.name}: bound {preemptions}, {len(found[-1].rans)} runs",
             "" if good is None else f"<= {most_ms} ms",
             f"{ms:.0f} ms, median {statistics.median(times):.0f} ms",
             good if right else False,
         )
-
-
-def _exhausted(
-    made: Stages, judge: Judge, scenario: Scenario, preemptions: int, goes: int
-) -> tuple[list[float], int, bool]:
-    """Sweep so often; answer how long each took, in how many runs, and whether all went right."""
-    times, runs, right = [], 0, True
-    for _ in range(goes):
-        stage = made.of(scenario, judge)
-        begun = time.perf_counter()
-        found = swept(stage, judge, preemptions, lambda: False)
-        times.append((time.perf_counter() - begun) * 1_000)
-        runs = len(found.rans)
-        right = right and found.bad is None and found.ended
-    return times, runs, right
 
 
 def acquit(goes: Goes) -> Iterator[Row]:
