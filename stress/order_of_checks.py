@@ -129,8 +129,8 @@ def main() -> int:
     verified = told(["verify", "sqlite", "--level", "crash", "-x", *brief])
     text = (
         f"Measured with `python stress/order_of_checks.py` on {machine()}: the times are those of "
-        f"`onewinner verify sqlite --level crash -x`, the mutants those of a doctor with "
-        f"{doctor['jobs']} trials at once ({doctor['caught']} of {doctor['mutants']} caught).\n\n"
+        f"`onewinner verify sqlite --level crash -x`, the mutants those of `onewinner doctor --jobs "
+        f"{doctor['jobs']}` ({doctor['caught']} of {doctor['mutants']} caught).\n\n"
         + table(doctor, verified)
     )
     print(text)
