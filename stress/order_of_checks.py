@@ -129,9 +129,9 @@ def main() -> int:
     verified = told(["verify", "sqlite", "--level", "crash", "-x", *brief])
     text = (
         f"Measured with `python stress/order_of_checks.py` on {machine()}: the times are those of "
-        f"`onewinner verify sqlite --level crash -x`, the mutants those of `onewinner doctor --jobs "
-        f"{doctor['jobs']}` ({doctor['caught']} of {doctor['mutants']} caught).\n\n"
-        + table(doctor, verified)
+        f"`onewinner verify sqlite --level crash -x`, the mutants those of "
+        f"`onewinner doctor --jobs {doctor['jobs']}` "
+        f"({doctor['caught']} of {doctor['mutants']} caught).\n\n" + table(doctor, verified)
     )
     print(text)
     if options.write is not None:
